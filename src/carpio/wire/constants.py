@@ -1,0 +1,76 @@
+"""Numbers of the protocols, each with its source; the only place for them."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum, unique
+from typing import Final
+
+__all__ = [
+    "ADVERTISEMENT",
+    "ALL_NODES_V6",
+    "AUTHLEN",
+    "BOW_OUT_ADVBASE",
+    "BOW_OUT_ADVSKEW",
+    "BROADCAST_MAC",
+    "CARP_GROUP_V4",
+    "CARP_GROUP_V4_MAC",
+    "CARP_GROUP_V6",
+    "CARP_GROUP_V6_MAC",
+    "CARP_LENGTH",
+    "CARP_PROTOCOL",
+    "CARP_TTL",
+    "CARP_VERSION",
+    "DEFAULT_DSCP",
+    "DropReason",
+    "Family",
+    "KEY_LENGTH",
+    "PASSPHRASE_SIGNIFICANT",
+]
+
+CARP_PROTOCOL: Final = 112
+"""IP protocol number, shared with VRRP (spec 2)."""
+CARP_VERSION: Final = 2
+ADVERTISEMENT: Final = 1
+AUTHLEN: Final = 7
+"""32-bit words of counter and digest (spec 2)."""
+CARP_LENGTH: Final = 36
+"""Bytes of a CARP payload (R-001)."""
+CARP_TTL: Final = 255
+DEFAULT_DSCP: Final = 56
+"""Default of net.inet.carp.dscp (spec 11)."""
+KEY_LENGTH: Final = 20
+PASSPHRASE_SIGNIFICANT: Final = 19
+"""Bytes of a textual passphrase that count (spec 4.1, R-025)."""
+BOW_OUT_ADVBASE: Final = 255
+BOW_OUT_ADVSKEW: Final = 255
+
+CARP_GROUP_V4: Final = bytes((224, 0, 0, 18))
+CARP_GROUP_V6: Final = bytes.fromhex("ff020000000000000000000000000012")
+CARP_GROUP_V4_MAC: Final = bytes.fromhex("01005e000012")
+CARP_GROUP_V6_MAC: Final = bytes.fromhex("333300000012")
+ALL_NODES_V6: Final = bytes.fromhex("ff020000000000000000000000000001")
+BROADCAST_MAC: Final = b"\xff" * 6
+
+
+@unique
+class Family(IntEnum):
+    """IP version."""
+
+    IPV4 = 4
+    IPV6 = 6
+
+
+@unique
+class DropReason(Enum):
+    """Why an advertisement was ignored; the value is the counter of spec 17."""
+
+    BADIF = "badif"
+    BADTTL = "badttl"
+    HDROPS = "hdrops"
+    BADSUM = "badsum"
+    BADVER = "badver"
+    BADLEN = "badlen"
+    BADAUTH = "badauth"
+    BADVHID = "badvhid"
+    NOT_ALLOWED = "not allowed"
+    """allow = 0: only the received counter goes up (R-055)."""
