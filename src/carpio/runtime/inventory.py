@@ -1,0 +1,128 @@
+"""What this host has: one consistent look at links, addresses, routes and rules.
+
+Knows how to judge whether an interface can be a carpdev and whether an address is already
+somewhere else; changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_network
+
+from carpio.core.model import InstanceConfig, VirtualAddress
+from carpio.errors import PlatformError
+from carpio.runtime.rtnetlink import RouteSocket
+from carpio.runtime.rtobjects import (
+    ARPHRD_ETHER,
+    IFF_LOOPBACK,
+    Address,
+    IpAddress,
+    Link,
+    Route,
+    Rule,
+)
+
+__all__ = ["ALIAS_PREFIX", "BACKUP_TABLE", "Inventory", "check_parent", "child_name", "take"]
+
+BACKUP_TABLE = 1001
+"""Routing table with the way to every address that this host does not master."""
+ALIAS_PREFIX = "carpio "
+"""The alias of each macvlan of ours begins so, with the name of the group behind it."""
+_PAST_THE_GUARD = {"macvlan", "macvtap", "ipvlan", "ipvtap"}
+_TUNNELS = {"gretap", "ip6gretap", "erspan", "ip6erspan", "geneve", "bareudp", "ifb", "ipoib"}
+_SWITCHES = {"bridge", "bond", "team", "openvswitch"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """A look at one namespace."""
+
+    links: tuple[Link, ...]
+    addresses: tuple[Address, ...]
+    rules: tuple[Rule, ...]
+    backup_routes: tuple[Route, ...]
+
+    def link(self, name: str) -> Link | None:
+        """The interface of this name."""
+        return next((link for link in self.links if link.name == name), None)
+
+    def link_at(self, index: int) -> Link | None:
+        """The interface of this index."""
+        return next((link for link in self.links if link.index == index), None)
+
+    def holders(self, address: IpAddress) -> list[Link]:
+        """Interfaces that have `address`."""
+        indexes = [a.index for a in self.addresses if a.address == address]
+        return [link for link in self.links if link.index in indexes]
+
+    def addresses_of(self, index: int) -> list[Address]:
+        """Addresses of one interface, in the kernel's order."""
+        return [a for a in self.addresses if a.index == index]
+
+    def provides_network(self, address: VirtualAddress, children: Collection[int]) -> bool:
+        """True when an interface other than `children` has an address of this network."""
+        network = ip_network(str(address), strict=False)
+        return any(
+            a.index not in children
+            and a.prefix_length == network.prefixlen
+            and a.address in network
+            for a in self.addresses
+        )
+
+    def source_towards(self, parent: int, target: IPv6Address) -> IPv6Address | None:
+        """The address of `parent` best used as source towards `target` (fact F9)."""
+        usable = [
+            a
+            for a in self.addresses_of(parent)
+            if isinstance(a.address, IPv6Address) and a.is_usable
+        ]
+        on_link = [
+            a for a in usable if target in ip_network((a.address, a.prefix_length), strict=False)
+        ]
+        for candidates in (on_link, [a for a in usable if not a.address.is_link_local], usable):
+            for candidate in candidates:
+                assert isinstance(candidate.address, IPv6Address)  # noqa: S101 - for the types
+                return candidate.address
+        return None
+
+
+def take(routes: RouteSocket) -> Inventory:
+    """Look at the namespace of `routes`. Raises PlatformError."""
+    return Inventory(
+        links=tuple(routes.links()),
+        addresses=tuple(routes.addresses()),
+        rules=tuple(routes.rules()),
+        backup_routes=tuple(routes.routes(BACKUP_TABLE)),
+    )
+
+
+def check_parent(inventory: Inventory, link: Link) -> None:
+    """Raise PlatformError when groups cannot live on `link`, with the remedy."""
+
+    def refuse(why: str, remedy: str) -> PlatformError:
+        return PlatformError(why, interface=link.name, remedy=remedy)
+
+    if link.flags & IFF_LOOPBACK:
+        raise refuse("is a loopback interface", "use an Ethernet interface")
+    if link.kind in _PAST_THE_GUARD:
+        lower = inventory.link_at(link.lower)
+        where = lower.name if lower and not link.lower_elsewhere else "the interface below it"
+        raise refuse(
+            f"is a {link.kind}: a virtual MAC on it would bypass the guard",
+            f"use {where}",
+        )
+    if link.hardware != ARPHRD_ETHER or link.kind in _TUNNELS:
+        what = f"a {link.kind} interface" if link.kind else f"of hardware type {link.hardware}"
+        raise refuse(
+            f"is {what}, not Ethernet",
+            "use an Ethernet, veth, bridge, bond, team, vlan or tap interface",
+        )
+    master = inventory.link_at(link.master)
+    if master is not None and master.kind in _SWITCHES:
+        raise refuse(f"is a port of {master.name}", f"use {master.name}")
+
+
+def child_name(config: InstanceConfig, parent: Link) -> str:
+    """The name of the macvlan of a group: at most 15 characters."""
+    return f"carp{config.vhid}-{parent.index}"
