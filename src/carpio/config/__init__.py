@@ -1,0 +1,1 @@
+"""Configuration: TOML files become frozen, valid values; it knows nothing of the network."""

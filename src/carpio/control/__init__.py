@@ -1,0 +1,1 @@
+"""The daemon's language: requests, replies, their version, and how to reach the daemon."""
