@@ -11,7 +11,7 @@ import errno
 import itertools
 import socket
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TypeVar
@@ -68,12 +68,18 @@ def open_route_socket(groups: Sequence[int] = ()) -> socket.socket:
             opened.setsockopt(rt.SOL_NETLINK, rt.NETLINK_ADD_MEMBERSHIP, group)
         opened.setblocking(False)
     else:
+        opened.setsockopt(rt.SOL_NETLINK, rt.NETLINK_GET_STRICT_CHK, 1)
         opened.settimeout(5.0)
     return opened
 
 
-def receive_notifications(opened: socket.socket) -> list[Notification] | None:
-    """Drain a subscribed socket; None when the kernel had to drop some (look at everything)."""
+def receive_notifications(
+    opened: socket.socket, own_ports: Collection[int]
+) -> list[Notification] | None:
+    """Drain a subscribed socket; None when the kernel had to drop some (look at everything).
+
+    Changes made through a socket of `own_ports` are left out, where the kernel tells.
+    """
     found: list[Notification] = []
     while True:
         try:
@@ -84,7 +90,9 @@ def receive_notifications(opened: socket.socket) -> list[Notification] | None:
             if error.errno == errno.ENOBUFS:
                 return None
             raise
-        for kind, _sequence, _flags, body in rt.messages(data):
+        for kind, _flags, _sequence, port, body in rt.messages(data):
+            if port in own_ports:
+                continue
             notification = rt.parse_object(kind, body)
             if notification is not None:
                 found.append(notification)
@@ -96,6 +104,11 @@ class RouteSocket:
     def __init__(self, opened: socket.socket) -> None:
         self._socket = opened
         self._sequence = itertools.count(1)
+
+    @property
+    def port(self) -> int:
+        """The netlink port id, by which the kernel marks the changes of this socket."""
+        return int(self._socket.getsockname()[0])
 
     def close(self) -> None:
         """Give the socket back."""
@@ -127,7 +140,7 @@ class RouteSocket:
         results = [0] * len(requests)
         self._socket.send(wire)
         while positions:
-            for kind, sequence, _flags, body in rt.messages(self._socket.recv(1 << 17)):
+            for kind, _flags, sequence, _port, body in rt.messages(self._socket.recv(1 << 17)):
                 if kind == rt.NLMSG_ERROR and sequence in positions:
                     results[positions.pop(sequence)] = -rt.INT.unpack_from(body)[0]
         return results
@@ -172,7 +185,7 @@ class RouteSocket:
         found: list[object] = []
         complete = True
         while True:
-            for answer, answer_to, answer_flags, answer_body in rt.messages(
+            for answer, answer_flags, answer_to, _port, answer_body in rt.messages(
                 self._socket.recv(1 << 17)
             ):
                 if answer_to != sequence:
@@ -278,10 +291,14 @@ def add_route(
     table: int,
     source: IpAddress | None = None,
     priority: int = 0,
+    replace: bool = True,
 ) -> Request:
-    """Add or replace an on-link route; `destination` is a network in CIDR form."""
+    """Add an on-link route to `destination`, a network in CIDR form.
+
+    An equal one is replaced, or left alone (EEXIST, and nobody is notified).
+    """
     body = _route(destination, oif=oif, table=table, source=source, priority=priority)
-    flags = rt.NLM_F_CREATE | rt.NLM_F_REPLACE
+    flags = rt.NLM_F_CREATE | (rt.NLM_F_REPLACE if replace else rt.NLM_F_EXCL)
     return Request(rt.RTM_NEWROUTE, flags, body, f"adding a route to {destination}")
 
 

@@ -163,14 +163,14 @@ def parse_object(kind: int, body: bytes) -> Notification | None:
     return None
 
 
-def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Yield (type, sequence, flags, body) of each netlink message in one datagram."""
+def messages(data: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
+    """Yield (type, flags, sequence, port, body) of each netlink message in one datagram."""
     offset = 0
     while offset + HEADER.size <= len(data):
-        length, kind, flags, sequence, _pid = HEADER.unpack_from(data, offset)
+        length, kind, flags, sequence, port = HEADER.unpack_from(data, offset)
         if length < HEADER.size:
             return
-        yield kind, sequence, flags, data[offset + HEADER.size : offset + length]
+        yield kind, flags, sequence, port, data[offset + HEADER.size : offset + length]
         offset += (length + 3) & ~3
 
 

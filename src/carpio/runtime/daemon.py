@@ -1,0 +1,279 @@
+"""The daemon: composes the world, runs one loop in one thread, and leaves in good order.
+
+One stack per network namespace, one control server, one place where the process waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import select
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, assert_never
+
+from carpio import __version__
+from carpio.config.load import load_config
+from carpio.config.model import DaemonConfig, VhidConfig
+from carpio.control.messages import (
+    Demote,
+    DemoteClear,
+    DemotionStatus,
+    LogLevel,
+    Reload,
+    ReloadResult,
+    Request,
+    SetState,
+    Status,
+    StatusRequest,
+    Version,
+    VersionResult,
+    VhidStatus,
+)
+from carpio.core.events import DemotionAdjusted, DemotionCleared, StateRequested
+from carpio.core.model import State
+from carpio.errors import CarpioError, ConfigError, ControlError, PlatformError
+from carpio.runtime.clock import MonotonicClock
+from carpio.runtime.logs import LogWriter, level_for
+from carpio.runtime.namespace import Namespace
+from carpio.runtime.report import WallClock, demotion_status, vhid_status
+from carpio.runtime.server import ControlServer
+from carpio.runtime.settings import StateFile
+from carpio.runtime.stack import Stack
+
+__all__ = ["Daemon", "run"]
+
+log = logging.getLogger("carpio")
+
+STATE_DIRECTORY: Final = Path("/run/carpio")
+"""Where each namespace has a file of its own, named by the namespace's inode."""
+_FAILED, _INVALID_FILE, _NOT_PERMITTED = 1, 2, 5
+
+
+class Daemon:
+    """The composition root."""
+
+    def __init__(self, config_path: Path, control: Path, netns: Sequence[str]) -> None:
+        """Read the configuration and claim every namespace. Raises CarpioError."""
+        self._config_path = config_path
+        self._netns = tuple(netns)
+        self._clock = MonotonicClock()
+        self._stacks: dict[str | None, Stack] = {}
+        self._stopping = False
+        self._config = self._load()
+        log.setLevel(level_for(self._config.log))
+        for warning in self._config.warnings:
+            log.warning("carpio: %s", warning)
+        self._server = ControlServer(control, self._answer)
+        try:
+            for name in self._names(self._config):
+                self._add_stack(name)
+        except BaseException:
+            self._leave()
+            raise
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then leave gracefully."""
+        waker, wakened = socket.socketpair()
+        waker.setblocking(False)
+        wakened.setblocking(False)
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda _number, _frame: None)
+        try:
+            for stack in self._stacks.values():
+                stack.start()
+            _notify_ready()
+            while not self._stopping:
+                self._wait_and_turn(wakened)
+        finally:
+            self._leave()
+
+    def _wait_and_turn(self, wakened: socket.socket) -> None:
+        poll = select.poll()
+        poll.register(wakened, select.POLLIN)
+        for stack in self._stacks.values():
+            for descriptor in stack.files():
+                poll.register(descriptor, select.POLLIN)
+        for descriptor, writing in self._server.files().items():
+            poll.register(descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
+        deadline = min((s.next_deadline() for s in self._stacks.values()), default=None)
+        timeout = None
+        if deadline is not None:
+            # rounded up: a deadline is never early, and poll counts whole milliseconds
+            timeout = max(0, -(-(deadline - self._clock.now()) // 1_000_000))
+        ready = {descriptor for descriptor, _events in poll.poll(timeout)}
+        for stack in self._stacks.values():
+            stack.turn()
+        self._server.serve(ready)
+        if wakened.fileno() in ready:
+            self._obey_signals(wakened.recv(64))
+
+    def _obey_signals(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+            self._stopping = True
+        elif signal.SIGHUP in numbers:
+            try:
+                self._reload()
+            except ConfigError as error:
+                for problem in error.problems:
+                    log.error("carpio: %s", problem)
+                log.error("carpio: the configuration is invalid; the running one stays in use")
+
+    def _leave(self) -> None:
+        for stack in self._stacks.values():
+            stack.stop()
+        self._stacks.clear()
+        self._server.close()
+
+    # -- configuration ---------------------------------------------------------------------
+
+    def _load(self) -> DaemonConfig:
+        config = load_config(self._config_path)
+        own = self._netns[0] if len(self._netns) == 1 else None
+        if own is None:
+            return config
+        vhids = [
+            vhid
+            if vhid.netns is not None
+            else VhidConfig(instance=vhid.instance, netns=own, name=vhid.name)
+            for vhid in config.vhids
+        ]
+        from dataclasses import replace
+
+        return replace(config, vhids=tuple(vhids))
+
+    def _names(self, config: DaemonConfig) -> list[str | None]:
+        """The namespaces to serve: the daemon's own unless others were named, and the groups'."""
+        base: list[str | None] = list(self._netns) or [None]
+        return list(dict.fromkeys([*base, *(vhid.netns for vhid in config.vhids)]))
+
+    def _add_stack(self, name: str | None) -> Stack:
+        namespace = Namespace(name)
+        state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
+        stack = Stack(namespace, self._config, state, self._clock, random.SystemRandom())
+        self._stacks[name] = stack
+        return stack
+
+    def _reload(self) -> ReloadResult:
+        """Validate, then swap. Raises ConfigError or PlatformError with nothing changed."""
+        config = self._load()
+        missing = [name for name in self._names(config) if name not in self._stacks]
+        self._config = config
+        log.setLevel(level_for(config.log))
+        for name in missing:
+            self._add_stack(name).start()
+        for name, stack in self._stacks.items():
+            if name not in missing:
+                stack.replace(config)
+        log.info("carpio: configuration read again: %d groups", len(config.vhids))
+        return ReloadResult(warnings=list(config.warnings))
+
+    # -- control -----------------------------------------------------------------------------
+
+    def _answer(self, request: Request) -> object:
+        match request:
+            case Version():
+                return VersionResult(carpio=__version__)
+            case StatusRequest():
+                return self._status()
+            case Demote():
+                return self._demote(DemotionAdjusted(request.cause, request.delta))
+            case DemoteClear():
+                return self._demote(DemotionCleared(request.cause))
+            case SetState():
+                return self._set_state(request)
+            case LogLevel():
+                log.setLevel(level_for(request.level))
+                return None
+            case Reload():
+                return self._reload()
+            case _:
+                assert_never(request)
+
+    def _status(self) -> Status:
+        views = {name: stack.view() for name, stack in self._stacks.items()}
+        return Status(
+            vhids=[self._vhid_status(vhid) for vhid in self._config.vhids],
+            demotion=demotion_status(list(views.values())),
+        )
+
+    def _vhid_status(self, vhid: VhidConfig) -> VhidStatus:
+        stack = self._stacks[vhid.netns]
+        key = vhid.instance.instance
+        engine = stack.view()
+        view = next(view for view in engine.instances if view.instance == key)
+        return vhid_status(
+            vhid,
+            view,
+            demotion=engine.demotion,
+            refusal=stack.refusal(key),
+            claims=stack.claims.of(key),
+            clock=WallClock(self._clock.now()),
+        )
+
+    def _demote(self, event: DemotionAdjusted | DemotionCleared) -> DemotionStatus:
+        for stack in self._stacks.values():
+            stack.submit(event)
+        return demotion_status([stack.view() for stack in self._stacks.values()])
+
+    def _set_state(self, request: SetState) -> VhidStatus:
+        found = [
+            vhid
+            for vhid in self._config.vhids
+            if request.name in (vhid.name, str(vhid.instance.instance))
+        ]
+        if len(found) != 1:
+            known = ", ".join(vhid.name for vhid in self._config.vhids) or "none"
+            raise ControlError(f"no group is called {request.name}; known: {known}")
+        (vhid,) = found
+        stack = self._stacks[vhid.netns]
+        wanted = State[request.state.upper()]
+        refusal = stack.refusal(vhid.instance.instance)
+        if refusal is not None and wanted is State.MASTER:
+            raise ControlError(f"{vhid.name} cannot become MASTER: {refusal}")
+        stack.submit(StateRequested(vhid.instance.instance, wanted))
+        status = self._vhid_status(vhid)
+        if status.state == State.INIT.value:
+            raise ControlError(f"{vhid.name} is INIT ({status.reason}); a state has no effect yet")
+        return status
+
+
+def run(config_path: Path, control: Path, netns: tuple[str, ...]) -> int:
+    """Run the daemon until it is told to stop; return its exit status."""
+    writer = LogWriter()
+    log.addHandler(writer)
+    log.propagate = False
+    log.setLevel(logging.INFO)
+    try:
+        Daemon(config_path, control, netns).run()
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("carpio: %s", problem)
+        return _INVALID_FILE
+    except PlatformError as error:
+        log.error("carpio: %s", error)
+        return _NOT_PERMITTED if error.errno in (1, 13) else _FAILED
+    except CarpioError as error:
+        log.error("carpio: %s", error)
+        return _FAILED
+    finally:
+        log.removeHandler(writer)
+        writer.close()
+    return 0
+
+
+def _notify_ready() -> None:
+    """Tell systemd that the daemon is up (sd_notify(3)), when it asked."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto(b"READY=1", address)
+        except OSError as error:
+            log.warning("carpio: telling systemd: %s", error)

@@ -1,0 +1,166 @@
+"""Performs effects: gathers those of many groups, keeps the order that each group needs.
+
+The phases, for all groups together: gates closed, bow-outs, gates opened, adverts, dead-man
+wound for those whose adverts left, addresses served, announced; then what has time: routes and
+links of released groups, reports. An effect that would run before an earlier one of the same
+group starts a new batch. What comes of it is returned as events, in order (style: no re-entrancy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
+
+from carpio.core.effects import (
+    AcquireAddresses,
+    AnnounceAddresses,
+    Effect,
+    ReleaseAddresses,
+    ReportDemotion,
+    ReportDrop,
+    ReportTransition,
+    SendAdvertisement,
+    ServeAddresses,
+)
+from carpio.core.events import (
+    AddressesAvailable,
+    AddressesRefused,
+    Event,
+    SendFailed,
+    SendSucceeded,
+)
+from carpio.core.model import InstanceKey
+from carpio.ports import AddressPlane
+from carpio.runtime.carpdev import Carpdev
+
+__all__ = ["Performer", "Report"]
+
+Report: TypeAlias = ReportTransition | ReportDemotion | ReportDrop
+
+
+@dataclass(slots=True)
+class _Batch:
+    release: list[InstanceKey] = field(default_factory=list)
+    bow_outs: list[SendAdvertisement] = field(default_factory=list)
+    acquire: list[InstanceKey] = field(default_factory=list)
+    adverts: list[SendAdvertisement] = field(default_factory=list)
+    serve: list[InstanceKey] = field(default_factory=list)
+    announce: list[InstanceKey] = field(default_factory=list)
+    phase: dict[InstanceKey, int] = field(default_factory=dict)
+
+    def add(self, effect: Effect) -> bool:
+        """Take an effect in; False when it must wait for this batch to be performed."""
+        match effect:
+            case ReleaseAddresses():
+                return self._append(0, effect.instance, self.release)
+            case SendAdvertisement(bow_out=True):
+                return self._append(1, effect.instance, self.bow_outs, effect)
+            case AcquireAddresses():
+                return self._append(2, effect.instance, self.acquire)
+            case SendAdvertisement():
+                return self._append(3, effect.instance, self.adverts, effect)
+            case ServeAddresses():
+                return self._append(4, effect.instance, self.serve)
+            case AnnounceAddresses():
+                return self._append(5, effect.instance, self.announce)
+            case ReportTransition() | ReportDemotion() | ReportDrop():
+                return True
+            case _:
+                assert_never(effect)
+
+    def _append(
+        self,
+        phase: int,
+        key: InstanceKey,
+        place: list[InstanceKey] | list[SendAdvertisement],
+        item: SendAdvertisement | None = None,
+    ) -> bool:
+        if self.phase.get(key, 0) > phase:
+            return False
+        self.phase[key] = phase
+        place.append(item if item is not None else key)  # type: ignore[arg-type]  # paired by the caller
+        return True
+
+
+class Performer:
+    """Commands the plane and the carpdevs."""
+
+    def __init__(
+        self,
+        plane: AddressPlane,
+        settle: Callable[[], None],
+        carpdevs: Mapping[str, Carpdev],
+    ) -> None:
+        """`settle` finishes releases when nothing urgent is left."""
+        self._plane = plane
+        self._settle = settle
+        self._carpdevs = carpdevs
+
+    def perform(self, effects: Iterable[Effect]) -> list[Event]:
+        """Perform all but reports, in order; return what came of it."""
+        events: list[Event] = []
+        batch = _Batch()
+        released = False
+        for effect in effects:
+            if not batch.add(effect):
+                events += self._perform_batch(batch)
+                released = released or bool(batch.release)
+                batch = _Batch()
+                batch.add(effect)
+        events += self._perform_batch(batch)
+        if released or batch.release:
+            self._settle()
+        return events
+
+    def _perform_batch(self, batch: _Batch) -> list[Event]:
+        events: list[Event] = []
+        if batch.release:
+            self._plane.release(batch.release)
+        for bow_out in batch.bow_outs:
+            carpdev = self._carpdevs.get(bow_out.instance.carpdev)
+            if carpdev is not None:
+                carpdev.send(bow_out)
+        refused = self._plane.acquire(batch.acquire) if batch.acquire else {}
+        events += _refusals(refused)
+        events += self._advertise(batch, refused)
+        if batch.serve:
+            events += _refusals(self._plane.serve(batch.serve))
+        for key in batch.announce:
+            carpdev = self._carpdevs.get(key.carpdev)
+            if carpdev is not None:
+                carpdev.announce(key)
+        return events
+
+    def _advertise(self, batch: _Batch, refused: Mapping[InstanceKey, str]) -> list[Event]:
+        """Send adverts, then wind the dead-man of groups of which every advert left.
+
+        After, not before: a gate must not outlive the last advert that peers can have heard.
+        A gate that expired meanwhile makes the send itself fail, because the guard drops it.
+        """
+        events: list[Event] = []
+        sent: dict[InstanceKey, bool] = {}
+        for advert in batch.adverts:
+            key = advert.instance
+            if key in refused:
+                continue
+            carpdev = self._carpdevs.get(key.carpdev)
+            error = carpdev.send(advert) if carpdev is not None else 19  # ENODEV
+            sent[key] = sent.get(key, True) and not error
+            if error:
+                events.append(SendFailed(key, advert.family, error))
+            else:
+                events.append(SendSucceeded(key, advert.family))
+        opened = set(batch.acquire)
+        wind = [key for key, complete in sent.items() if complete and key not in opened]
+        if wind:
+            events += _refusals(self._plane.refresh(wind))
+        return events
+
+
+def _refusals(refused: Mapping[InstanceKey, str]) -> list[Event]:
+    """A refusal of the moment: the group gives up and may try again later."""
+    events: list[Event] = []
+    for key, reason in refused.items():
+        events += [AddressesRefused(key, reason), AddressesAvailable(key)]
+    return events

@@ -1,0 +1,390 @@
+"""One network stack: an engine, the datapath it commands, and the carpdevs it speaks through.
+
+Turns what Linux says into events, hands them to the engine, and has the effects performed.
+Knows no election rule. The driver calls `turn` when a file is readable or a deadline has come.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from carpio.config.model import DaemonConfig
+from carpio.core.effects import Effect, ReportDemotion, ReportDrop, ReportTransition
+from carpio.core.engine import Engine
+from carpio.core.events import (
+    AddressesAvailable,
+    AddressesRefused,
+    ConfigurationReplaced,
+    DatagramReceived,
+    DeadlineReached,
+    Event,
+    LinkWentDown,
+    LinkWentUp,
+    Stalled,
+    Started,
+    Stopped,
+)
+from carpio.core.model import EngineView, InstanceConfig, InstanceKey, Nanoseconds, State
+from carpio.errors import PlatformError
+from carpio.ports import Clock, Entropy
+from carpio.runtime.carpdev import Carpdev, choose_sources
+from carpio.runtime.claims import Claims
+from carpio.runtime.guard import Guard
+from carpio.runtime.inventory import ALIAS_PREFIX, BACKUP_TABLE, Inventory
+from carpio.runtime.namespace import Namespace
+from carpio.runtime.performer import Performer
+from carpio.runtime.plane import Plane, boot_time, dead_man_time
+from carpio.runtime.rtnetlink import open_route_socket, receive_notifications
+from carpio.runtime.rtobjects import MONITOR_GROUPS, Address, Link, Notification, Route
+from carpio.runtime.settings import StateFile
+from carpio.wire.packet import Datagram, dissect
+
+__all__ = ["Stack"]
+
+log = logging.getLogger("carpio")
+
+_BURST = 32
+"""Frames handled before effects are performed: a better advert is obeyed even under a flood."""
+_CATCH_UP = 4096
+"""Frames read before a late deadline is believed: they may say that nothing is wrong."""
+_LATE = Nanoseconds(50_000_000)
+_AUDIT_DELAY = Nanoseconds(20_000_000)
+"""Changes by others come in groups; one look after this time serves all."""
+_AUDIT_INTERVAL = Nanoseconds(10_000_000_000)
+"""A look without any notification, against what nobody reports."""
+
+
+class Stack:
+    """The groups of one network namespace."""
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        config: DaemonConfig,
+        state: StateFile,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        """Claim the namespace. Raises PlatformError, also when another daemon serves it."""
+        self.namespace = namespace
+        self.claims = Claims()
+        self._config = config
+        self._clock = clock
+        self._state = state
+        self._guard = Guard(open_socket=namespace.call)
+        self._found_earlier = self._guard.claim()
+        self._monitor = namespace.call(lambda: open_route_socket(MONITOR_GROUPS))
+        self._engine = Engine(entropy)
+        self._plane = Plane(namespace, self._guard, state, backup_routes=config.backup_routes)
+        self._carpdevs: dict[str, Carpdev] = {}
+        self._usable: set[str] = set()
+        self._performer = Performer(self._plane, self._plane.settle, self._carpdevs)
+        self._inbox: deque[Event] = deque()
+        self._refusals: dict[InstanceKey, str] = {}
+        self._next_audit = clock.now()
+        self._asleep = boot_time() - clock.now()
+
+    # -- life ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Hold the groups and begin, as BACKUP or as the MASTER that a killed process was."""
+        adopted = self._adopt()
+        self._look(self._instances)
+        engine_config = self._config.engine_config(self.namespace.name)
+        self._inbox.appendleft(Started(config=engine_config, resumed=tuple(adopted)))
+        self._remember_groups()
+        self.turn()
+
+    def replace(self, config: DaemonConfig) -> None:
+        """Use another configuration: bind first and be visible second, and the reverse."""
+        leaving = [
+            old
+            for old in self._instances
+            if old.instance not in {new.instance for new in self._of(config)}
+        ]
+        self._config = config
+        self._look([*self._of(config), *leaving])
+        self._inbox.append(ConfigurationReplaced(config=config.engine_config(self.namespace.name)))
+        self.turn()
+        self._look(self._instances)
+        self._remember_groups()
+        self.turn()
+
+    def stop(self) -> None:
+        """Fall silent, bow out, and remove everything."""
+        self._inbox.append(Stopped())
+        self.turn()
+        time.sleep(0.1)  # links are taken away only when successors have long taken over
+        self._plane.remove_all()
+        for carpdev in self._carpdevs.values():
+            carpdev.close()
+        self._monitor.close()
+
+    # -- the driver's side -----------------------------------------------------------------
+
+    def files(self) -> list[int]:
+        """File descriptors to wait on; they change when carpdevs come and go."""
+        sockets = [carpdev.socket.fileno() for carpdev in self._carpdevs.values()]
+        return [*sockets, self._monitor.fileno(), self._guard.fileno()]
+
+    def next_deadline(self) -> Nanoseconds:
+        """When `turn` must be called at the latest."""
+        deadline = self._engine.next_deadline()
+        return self._next_audit if deadline is None else min(deadline, self._next_audit)
+
+    def submit(self, event: Event) -> None:
+        """Hand over an event from outside (control) and act on it."""
+        self._inbox.append(event)
+        self.turn()
+
+    def view(self) -> EngineView:
+        """The engine's picture of itself."""
+        return self._engine.snapshot()
+
+    def refusal(self, key: InstanceKey) -> str | None:
+        """Why the host cannot hold this group, or None."""
+        return self._refusals.get(key)
+
+    def turn(self) -> None:
+        """Read what waits, then act on time, until nothing is left to do."""
+        now = self._clock.now()
+        self._notice_sleep(now)
+        deadline = self._engine.next_deadline()
+        late = deadline is not None and now - deadline > _LATE
+        self._read_monitor(now)
+        self._read_frames(_CATCH_UP if late else _BURST)
+        self._run_inbox()
+        self._give_up_expired()
+        now = self._clock.now()
+        deadline = self._engine.next_deadline()
+        if deadline is not None and deadline <= now:
+            self._inbox.append(DeadlineReached())
+        self._run_inbox()
+        if self._next_audit <= self._clock.now():
+            self._look(self._instances)
+            self._run_inbox()
+
+    # -- events ----------------------------------------------------------------------------
+
+    @property
+    def _instances(self) -> tuple[InstanceConfig, ...]:
+        return self._of(self._config)
+
+    def _of(self, config: DaemonConfig) -> tuple[InstanceConfig, ...]:
+        return config.engine_config(self.namespace.name).instances
+
+    def _run_inbox(self) -> None:
+        while self._inbox:
+            now = self._clock.now()
+            effects: list[Effect] = []
+            while self._inbox:
+                effects += self._engine.handle(self._inbox.popleft(), now)
+            if effects:
+                self._inbox.extend(self._performer.perform(effects))
+                self._report(effects)
+
+    def _read_frames(self, limit: int) -> None:
+        for name, carpdev in self._carpdevs.items():
+            for frame in carpdev.socket.receive(limit):
+                self._hear(name, frame)
+
+    def _hear(self, carpdev: str, frame: bytes) -> None:
+        packet = dissect(frame)
+        if packet is None:
+            return
+        if isinstance(packet, Datagram):
+            self._inbox.append(
+                DatagramReceived(
+                    carpdev=carpdev,
+                    family=packet.family,
+                    source=packet.source_address,
+                    ttl=packet.ttl,
+                    payload=packet.payload,
+                )
+            )
+            return
+        for address, mac in packet.claims():
+            self.claims.hear(carpdev, address, mac, self._clock.now())
+
+    def _notice_sleep(self, now: Nanoseconds) -> None:
+        """A suspended machine: monotonic time stood still, the world did not."""
+        asleep = boot_time() - now
+        slept = Nanoseconds(asleep - self._asleep)
+        self._asleep = asleep
+        shortest = min((config.advbase for config in self._instances), default=1)
+        if slept >= dead_man_time(shortest):
+            self._inbox.append(Stalled(slept))
+
+    def _give_up_expired(self) -> None:
+        """Masters whose gate the kernel has closed, because this process did not run."""
+        now = boot_time()
+        for key in self._plane.expired(now):
+            self._inbox.append(AddressesRefused(key, "dead-man closed the gate"))
+            self._inbox.append(AddressesAvailable(key))
+        self._run_inbox()
+
+    # -- the host ----------------------------------------------------------------------------
+
+    def _read_monitor(self, now: Nanoseconds) -> None:
+        """Obey lost links at once; look at everything else a moment later."""
+        changes = receive_notifications(self._monitor, self._plane.netlink_ports)
+        if changes is None:
+            self._next_audit = now
+            return
+        for change in changes:
+            if isinstance(change.subject, Link):
+                self._note_link(change.subject, change.added, now)
+            elif self._concerns(change):
+                urgent = isinstance(change.subject, Address) and change.added
+                self._schedule_look(now if urgent else Nanoseconds(now + _AUDIT_DELAY))
+        if self._guard.changed():
+            self._schedule_look(now)
+
+    def _schedule_look(self, at: Nanoseconds) -> None:
+        self._next_audit = min(self._next_audit, at)
+
+    def _note_link(self, link: Link, exists: bool, now: Nanoseconds) -> None:
+        for name, carpdev in self._carpdevs.items():
+            if carpdev.link.index == link.index:
+                if exists and link.name == name:
+                    carpdev.link = link
+                usable = exists and link.name == name and carpdev.is_usable
+                if usable != (name in self._usable):
+                    self._set_usable(name, usable)
+                    self._schedule_look(Nanoseconds(now + _AUDIT_DELAY))
+                if link.name != name or not exists:
+                    self._schedule_look(now)
+        if link.name in {c.carpdev for c in self._instances} and link.name not in self._carpdevs:
+            self._schedule_look(now)
+        if link.alias.startswith(ALIAS_PREFIX):
+            self._schedule_look(Nanoseconds(now + _AUDIT_DELAY))
+
+    def _set_usable(self, name: str, usable: bool) -> None:
+        if usable and name not in self._usable:
+            self._usable.add(name)
+            self._inbox.append(LinkWentUp(name))
+        elif not usable and name in self._usable:
+            self._usable.discard(name)
+            self._inbox.append(LinkWentDown(name))
+
+    def _concerns(self, change: Notification) -> bool:
+        """True when a change by somebody else may touch what we hold."""
+        subject = change.subject
+        if isinstance(subject, Address):
+            virtual = {a.address for c in self._instances for a in c.addresses}
+            parents = {carpdev.link.index for carpdev in self._carpdevs.values()}
+            return subject.address in virtual or subject.index in parents
+        if isinstance(subject, Route):
+            children = {self._plane.child_index(c.instance) for c in self._instances}
+            return subject.table == BACKUP_TABLE or subject.oif in children
+        return bool(self._instances)
+
+    def _look(self, instances: Sequence[InstanceConfig]) -> None:
+        """Compare the host with what it must hold, repair it, and tell the engine."""
+        now = self._clock.now()
+        self._next_audit = Nanoseconds(now + _AUDIT_INTERVAL)
+        try:
+            look = self._plane.inventory()
+            self._renew_carpdevs(look, instances)
+            refusals = dict(self._plane.install(instances))
+        except PlatformError as error:
+            log.error("carpio: looking at the host: %s", error)
+            refusals = {config.instance: str(error) for config in instances}
+            self._next_audit = Nanoseconds(now + 1_000_000_000)
+        refusals |= self._prepare_carpdevs(instances)
+        self.claims.configure(instances)
+        for key, reason in refusals.items():
+            if self._refusals.get(key) != reason:
+                log.error("carpio: %s: refused: %s", key, reason)
+                self._inbox.append(AddressesRefused(key, reason))
+        for key in [key for key in self._refusals if key not in refusals]:
+            log.info("carpio: %s: no longer refused", key)
+            self._inbox.append(AddressesAvailable(key))
+        self._refusals = refusals
+
+    def _renew_carpdevs(self, look: Inventory, instances: Sequence[InstanceConfig]) -> None:
+        """Follow interfaces that appear, vanish, or come back as another one."""
+        names = dict.fromkeys(config.carpdev for config in instances)
+        for name in [*names, *[n for n in self._carpdevs if n not in names]]:
+            link = look.link(name) if name in names else None
+            known = self._carpdevs.get(name)
+            if known is not None and (link is None or known.link.index != link.index):
+                self._set_usable(name, False)
+                self._run_inbox()
+                self._carpdevs.pop(name).close()
+                known = None
+            if link is not None and known is None:
+                self._carpdevs[name] = known = Carpdev(self.namespace, link)
+            if link is not None and known is not None:
+                known.link = link
+                self._set_usable(name, known.is_usable)
+
+    def _prepare_carpdevs(self, instances: Sequence[InstanceConfig]) -> dict[InstanceKey, str]:
+        """Build frames and filters; return groups whose carpdev refuses."""
+        try:
+            look = self._plane.inventory()
+        except PlatformError as error:
+            return {config.instance: str(error) for config in instances}
+        refused: dict[InstanceKey, str] = {}
+        virtual = [a.address for config in instances for a in config.addresses]
+        masters = {v.instance for v in self.view().instances if v.state is State.MASTER}
+        for name, carpdev in self._carpdevs.items():
+            here = [config for config in instances if config.carpdev == name]
+            mastered = [a.address for c in here if c.instance in masters for a in c.addresses]
+            sources = choose_sources(look, carpdev.link.index, virtual, mastered)
+            try:
+                carpdev.prepare(here, sources, self._config.dscp)
+            except PlatformError as error:
+                refused |= {config.instance: str(error) for config in here}
+        return refused
+
+    # -- resuming ------------------------------------------------------------------------------
+
+    def _adopt(self) -> list[InstanceKey]:
+        """Groups of which an earlier process with the same settings was MASTER until now."""
+        if not (self._found_earlier and self._config.resume):
+            self._plane.adopt(())
+            return []
+        unchanged = [
+            config
+            for config in self._instances
+            if self._state.groups.get(str(config.instance)) == _fingerprint(config)
+        ]
+        return self._plane.adopt(unchanged)
+
+    def _remember_groups(self) -> None:
+        self._state.groups = {str(c.instance): _fingerprint(c) for c in self._instances}
+        try:
+            self._state.save()
+        except PlatformError as error:
+            log.warning("carpio: %s", error)
+
+    # -- logging -------------------------------------------------------------------------------
+
+    def _report(self, effects: Sequence[Effect]) -> None:
+        """Log in the words of spec 12. Levels: 1 changes, 2 bad packets (spec 11)."""
+        for effect in effects:
+            if isinstance(effect, ReportTransition):
+                log.info(
+                    "carp: %s: %s -> %s (%s)",
+                    effect.instance,
+                    effect.old.value,
+                    effect.new.value,
+                    effect.reason,
+                )
+            elif isinstance(effect, ReportDemotion):
+                log.info(
+                    "carp: demoted by %d to %d (%s)", effect.delta, effect.total, effect.reason
+                )
+            elif isinstance(effect, ReportDrop):
+                log.debug("%s", effect.text)
+
+
+def _fingerprint(config: InstanceConfig) -> str:
+    """Equal for equal groups; tells nothing of the key."""
+    text = f"{config.instance} {config.advbase} {' '.join(map(str, config.addresses))}"
+    return hmac.digest(config.key.raw, text.encode(), "sha256").hex()
