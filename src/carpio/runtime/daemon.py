@@ -11,7 +11,9 @@ import random
 import select
 import signal
 import socket
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -101,11 +103,7 @@ class Daemon:
         for descriptor, writing in self._server.files().items():
             poll.register(descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
         deadline = min((s.next_deadline() for s in self._stacks.values()), default=None)
-        timeout = None
-        if deadline is not None:
-            # rounded up: a deadline is never early, and poll counts whole milliseconds
-            timeout = max(0, -(-(deadline - self._clock.now()) // 1_000_000))
-        ready = {descriptor for descriptor, _events in poll.poll(timeout)}
+        ready = _wait(poll, None if deadline is None else deadline - self._clock.now())
         for stack in self._stacks.values():
             stack.turn()
         self._server.serve(ready)
@@ -142,8 +140,6 @@ class Daemon:
             else VhidConfig(instance=vhid.instance, netns=own, name=vhid.name)
             for vhid in config.vhids
         ]
-        from dataclasses import replace
-
         return replace(config, vhids=tuple(vhids))
 
     def _names(self, config: DaemonConfig) -> list[str | None]:
@@ -240,6 +236,21 @@ class Daemon:
         if status.state == State.INIT.value:
             raise ControlError(f"{vhid.name} is INIT ({status.reason}); a state has no effect yet")
         return status
+
+
+def _wait(poll: select.poll, timeout: int | None) -> set[int]:
+    """Wait up to `timeout` nanoseconds, never less; return the descriptors that are ready.
+
+    poll(2) counts whole milliseconds; the rest is slept, deaf for less than one of them.
+    """
+    if timeout is None:
+        return {descriptor for descriptor, _events in poll.poll()}
+    started = time.monotonic_ns()
+    ready = {descriptor for descriptor, _events in poll.poll(max(0, timeout // 1_000_000))}
+    rest = timeout - (time.monotonic_ns() - started)
+    if not ready and 0 < rest < 2_000_000:
+        time.sleep(rest / 1e9)
+    return ready
 
 
 def run(config_path: Path, control: Path, netns: tuple[str, ...]) -> int:
