@@ -1,0 +1,75 @@
+# Every command of the project; `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+STAMP := $(VENV)/.installed
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(STAMP) system-packages ## Install Debian packages that are missing (as root) and make .venv with the carpio command
+
+$(STAMP): pyproject.toml scripts/setup
+	scripts/setup venv
+	@touch $@
+
+.PHONY: system-packages
+system-packages:
+	@scripts/setup packages
+
+.PHONY: demo
+demo: setup ## Two hosts, a busy client, a boot, a crash, a failback, a kill -9: about a minute, as root
+	$(BIN)/carpio lab demo
+
+.PHONY: fmt
+fmt: $(STAMP) ## Format the code
+	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests
+
+.PHONY: lint
+lint: $(STAMP)
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/codespell src tests docs README.md CHANGELOG.md --skip 'tests/vectors/*'
+
+.PHONY: types
+types: $(STAMP)
+	$(BIN)/mypy
+
+.PHONY: unit
+unit: $(STAMP)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests -m 'not lab and not interop and not slow'
+	$(BIN)/coverage report --include='src/carpio/wire/*,src/carpio/core/*' --fail-under=100
+
+.PHONY: check
+check: lint types unit man-check ## Lint, types, unit tests with 100 % branch coverage of wire and core; no root
+
+.PHONY: lab
+lab: setup ## Tests in network namespaces, as root, and with Debian's ucarp and keepalived
+	scripts/setup peers
+	$(BIN)/python -m pytest tests -m '(lab or interop) and not slow'
+
+.PHONY: test
+test: setup check lab ## Everything: check, then namespaces and peers (as root, under 20 minutes)
+
+.PHONY: nightly
+nightly: setup ## The long forms: repetitions of every scenario
+	scripts/setup peers
+	scripts/nightly
+
+.PHONY: man
+man: $(STAMP) ## Make the man pages and the reference from the command and configuration tables
+	$(BIN)/python -m carpio.cli.man docs
+
+.PHONY: man-check
+man-check: $(STAMP)
+	$(BIN)/python -m carpio.cli.man --check docs
+
+.PHONY: clean
+clean: ## Remove what was made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
