@@ -9,6 +9,7 @@ new methods and new members of results may come without it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
@@ -40,6 +41,7 @@ __all__ = [
     "VersionResult",
     "VhidStatus",
     "WRITING",
+    "encode_call",
     "encode_error",
     "encode_request",
     "encode_result",
@@ -295,6 +297,11 @@ def _peek_id(line: bytes) -> RequestId:
 def encode_request(request: Request, request_id: int | str) -> bytes:
     """Return the line of a request."""
     return _line({"jsonrpc": "2.0", "id": request_id, "method": request.method, "params": request})
+
+
+def encode_call(method: str, params: Mapping[str, object], request_id: int | str) -> bytes:
+    """Return the line of a request that need not be one that we know."""
+    return _line({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
 
 
 def encode_result(request_id: RequestId, result: Any) -> bytes:

@@ -1,0 +1,1 @@
+"""The commands for people: arguments in, text and exit statuses out."""

@@ -1,0 +1,99 @@
+"""The commands `carpio` and `carpiod`: chooses, runs, and turns failures into exit statuses."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from carpio.cli.environment import Environment
+from carpio.cli.exit_status import ExitStatus
+from carpio.cli.parser import TextRequested, UsageError, parse
+from carpio.errors import CarpioError, ConfigError, ControlError, PlatformError
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["daemon_entry_point", "entry_point", "main"]
+
+
+def main(argv: Sequence[str], environment: Environment) -> ExitStatus:
+    """Run one command; `argv` is without the program's name. Raises nothing but with --debug."""
+    try:
+        arguments = parse(argv)
+    except TextRequested as text:
+        environment.say(str(text))
+        return ExitStatus.DONE
+    except UsageError as error:
+        environment.remark(str(error))
+        return ExitStatus.USAGE
+    try:
+        return _run(arguments, environment)
+    except Exception as error:
+        if "debug" in arguments and not isinstance(error, BrokenPipeError):
+            raise
+        return _explain(error, environment)
+    except KeyboardInterrupt:
+        return ExitStatus.FAILED
+
+
+def _run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
+    command = importlib.import_module(f"carpio.cli.commands.{arguments.command.module}")
+    status = ExitStatus(command.run(arguments, environment))
+    environment.stdout.flush()
+    return status
+
+
+def _explain(error: Exception, environment: Environment) -> ExitStatus:
+    """Tell people what went wrong and return the exit status for it."""
+    match error:
+        case BrokenPipeError():
+            return ExitStatus.FAILED  # whoever read has heard enough, but not all
+        case UsageError():
+            environment.remark(str(error))
+            return ExitStatus.USAGE
+        case ConfigError():
+            for problem in error.problems:
+                environment.remark(problem)
+            return ExitStatus.INVALID
+        case CarpioError():
+            environment.remark(f"carpio: {error}")
+            return _status_of(error)
+        case _:
+            environment.remark(
+                f"carpio: internal error: {type(error).__name__}: {error}; "
+                "run again with --debug and report what it prints"
+            )
+            return ExitStatus.FAILED
+
+
+def _status_of(error: CarpioError) -> ExitStatus:
+    if isinstance(error, PlatformError) and error.errno in (errno.EPERM, errno.EACCES):
+        return ExitStatus.NOT_PERMITTED
+    if isinstance(error, ControlError) and error.code in list(ExitStatus):
+        return ExitStatus(error.code) if error.code else ExitStatus.FAILED
+    return ExitStatus.FAILED
+
+
+def entry_point() -> int:
+    """Be the command `carpio`."""
+    return _be(sys.argv[1:])
+
+
+def daemon_entry_point() -> int:
+    """Be the command `carpiod`: `carpio daemon`."""
+    return _be(["daemon", *sys.argv[1:]])
+
+
+def _be(argv: Sequence[str]) -> int:
+    environment = Environment.of_process()
+    status = main(argv, environment)
+    try:
+        environment.stdout.flush()
+    except BrokenPipeError:
+        # Python would flush once more at exit and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), environment.stdout.fileno())
+    return status

@@ -1,0 +1,242 @@
+"""All commands and their arguments: the one source of parser, --help, man page and reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Argument", "COMMANDS", "Command", "DEBUG", "HELP", "PROGRAM", "SUMMARY", "VERSION"]
+
+PROGRAM: Final = "carpio"
+SUMMARY: Final = "highly available IP addresses with CARP, the protocol of the BSDs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One argument. `name` begins with dashes for an option.
+
+    An option without `metavar` is a switch. `metavar` is what the value is called. A
+    repeatable option may be given several times; a repeatable argument takes the rest.
+    """
+
+    name: str
+    doc: str
+    metavar: str = ""
+    required: bool = False
+    """Of an option: it must be there."""
+    optional: bool = False
+    """Of an argument without a name: it may be left out."""
+    is_number: bool = False
+    repeatable: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_option(self) -> bool:
+        """Return whether the argument is given by name."""
+        return self.name.startswith("-")
+
+    @property
+    def shown(self) -> str:
+        """The argument as in a synopsis, without brackets."""
+        value = "|".join(self.choices) if self.choices else self.metavar
+        return f"{self.name} {value}".strip() if self.is_option else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command. `module` in carpio.cli.commands has `run(arguments, environment)`."""
+
+    name: str
+    module: str
+    summary: str
+    synopsis: str
+    """What follows the name."""
+    description: tuple[str, ...] = ()
+    """Paragraphs; the summary is not repeated."""
+    arguments: tuple[Argument, ...] = ()
+    examples: tuple[tuple[str, str], ...] = ()
+    """Command line and what it is good for."""
+
+
+HELP: Final = Argument(name="--help", doc="Print help and leave.")
+VERSION: Final = Argument(name="--version", doc="Print the version and leave.")
+DEBUG: Final = Argument(name="--debug", doc="Show the Python traceback of a failure.")
+
+_CONTROL: Final = Argument(
+    name="--control",
+    metavar="SOCKET",
+    doc="Socket of the daemon; default $CARPIO_CONTROL, else /run/carpio/control.sock.",
+)
+_JSON: Final = Argument(name="--json", doc="Print JSON instead of text for people.")
+
+COMMANDS: Final = (
+    Command(
+        name="daemon",
+        module="daemon",
+        summary="Hold the addresses of a configuration file.",
+        synopsis="--config FILE [--control SOCKET] [--netns NAME]...",
+        description=(
+            "Runs in the foreground and logs to standard error, or to the journal when "
+            "systemd runs it. SIGTERM leaves in good order: silence, a last advertisement, "
+            "everything removed. SIGHUP does what carpio reload does. carpiod is the same "
+            "command.",
+        ),
+        arguments=(
+            Argument(
+                name="--config",
+                metavar="FILE",
+                required=True,
+                doc="Configuration; see carpio.toml(5).",
+            ),
+            Argument(
+                name="--control",
+                metavar="SOCKET",
+                doc="Socket to make for the other commands; default $CARPIO_CONTROL, else "
+                "/run/carpio/control.sock.",
+            ),
+            Argument(
+                name="--netns",
+                metavar="NAME",
+                repeatable=True,
+                doc="Network namespace to serve, as ip-netns(8) lists it; may be given "
+                "several times. Default: the one that the daemon runs in.",
+            ),
+        ),
+        examples=(("carpio daemon --config /etc/carpio/carpio.toml", "what the unit file runs"),),
+    ),
+    Command(
+        name="check",
+        module="check",
+        summary="Say what is wrong with a configuration file.",
+        synopsis="[--host] FILE",
+        description=(
+            "Reads FILE and all that it includes exactly as the daemon does and reports all "
+            "problems together, each with file, line, key and remedy. Needs neither root nor "
+            "the interfaces, and changes nothing. A passphrase file that the caller may not "
+            "read is a warning.",
+            "The hosts of a group are taken to have the same advbase and the same addresses.",
+        ),
+        arguments=(
+            Argument(
+                name="--host",
+                doc="Also look at this host: interfaces, addresses, firewall rules, kernel, "
+                "settings and other daemons in the way.",
+            ),
+            Argument(name="file", metavar="FILE", doc="Configuration; see carpio.toml(5)."),
+        ),
+        examples=(("carpio check --host /etc/carpio/carpio.toml", "before the first start"),),
+    ),
+    Command(
+        name="status",
+        module="status",
+        summary="Show the state of all groups: who is MASTER, since when and why.",
+        synopsis="[--json] [--control SOCKET]",
+        arguments=(_JSON, _CONTROL),
+    ),
+    Command(
+        name="demote",
+        module="demote",
+        summary="Make this host less, or again more, eligible to be MASTER.",
+        synopsis="[--control SOCKET] CAUSE +N|-N | --clear CAUSE",
+        description=(
+            "Adds N to the share of the demotion number that is called CAUSE. The number "
+            "is added to the advskew that is advertised, at most 240. It moves the mastership "
+            "when the other host has preempt.",
+        ),
+        arguments=(
+            Argument(name="cause", metavar="CAUSE", optional=True, doc="Name of the share, yours."),
+            Argument(
+                name="change", metavar="+N|-N", optional=True, doc="What is added to the share."
+            ),
+            Argument(name="--clear", metavar="CAUSE", doc="Take back all of that share."),
+            _CONTROL,
+        ),
+        examples=(
+            ("carpio demote maintenance +200", "hand over to the other host"),
+            ("carpio demote --clear maintenance", "take part as before"),
+        ),
+    ),
+    Command(
+        name="state",
+        module="state",
+        summary="Put one group into a state, as ifconfig(8) does on the BSDs.",
+        synopsis="[--control SOCKET] VHID@IF master|backup",
+        description=(
+            "The election goes on: a better host that preempts takes the state back with its "
+            "next advertisement. To hand over for longer use carpio demote.",
+        ),
+        arguments=(
+            Argument(name="group", metavar="VHID@IF", doc="Name of the group in carpio status."),
+            Argument(name="state", choices=("master", "backup"), doc="The wanted state."),
+            _CONTROL,
+        ),
+        examples=(("carpio state 1@eth0 backup", "let another host take over once"),),
+    ),
+    Command(
+        name="log-level",
+        module="log_level",
+        summary="Change how much the daemon logs until it is restarted or reloaded.",
+        synopsis="[--control SOCKET] N",
+        arguments=(
+            Argument(
+                name="level",
+                metavar="N",
+                is_number=True,
+                doc="0 nothing, 1 changes of state and demotion, 2 and more bad packets too.",
+            ),
+            _CONTROL,
+        ),
+    ),
+    Command(
+        name="reload",
+        module="reload",
+        summary="Let the daemon read its configuration again.",
+        synopsis="[--control SOCKET]",
+        description=(
+            "A file with problems changes nothing: they are printed and the daemon goes on "
+            "with what it has.",
+        ),
+        arguments=(_CONTROL,),
+    ),
+    Command(
+        name="decode",
+        module="decode",
+        summary="Judge every CARP packet of a capture file.",
+        synopsis="[--config FILE] [--json] CAPTURE",
+        description=(
+            "Reads pcap and pcapng. Each packet of protocol 112 gets a verdict: ok, badttl, "
+            "badlen, badsum, badver, badvhid, badauth, or unverified when no --config says "
+            "what the digest should be. Frames count from 1 over all frames of the file.",
+        ),
+        arguments=(
+            Argument(
+                name="--config",
+                metavar="FILE",
+                doc="Configuration with the passphrases and addresses to verify digests by.",
+            ),
+            Argument(name="--json", doc="Print one JSON object a line."),
+            Argument(name="capture", metavar="CAPTURE", doc="A pcap or pcapng file."),
+        ),
+        examples=(
+            ("tcpdump -i eth0 -w carp.pcap proto 112", "make a capture"),
+            ("carpio decode --config /etc/carpio/carpio.toml carp.pcap", "judge it"),
+        ),
+    ),
+    Command(
+        name="lab",
+        module="lab",
+        summary="Play through failures on this machine, in network namespaces.",
+        synopsis="demo [ARGUMENT]...",
+        description=("carpio lab demo --help tells its arguments.",),
+        arguments=(
+            Argument(name="scenario", choices=("demo",), doc="What to play."),
+            Argument(name="rest", metavar="ARGUMENT", doc="For the scenario.", repeatable=True),
+        ),
+    ),
+    Command(
+        name="version",
+        module="version",
+        summary="Print the version.",
+        synopsis="",
+    ),
+)
