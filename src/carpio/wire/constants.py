@@ -25,6 +25,8 @@ __all__ = [
     "Family",
     "KEY_LENGTH",
     "PASSPHRASE_SIGNIFICANT",
+    "VRRP_MINIMUM",
+    "VRRP_VERSION",
 ]
 
 CARP_PROTOCOL: Final = 112
@@ -41,6 +43,9 @@ DEFAULT_DSCP: Final = 56
 KEY_LENGTH: Final = 20
 PASSPHRASE_SIGNIFICANT: Final = 19
 """Bytes of a textual passphrase that count (spec 4.1, R-025)."""
+VRRP_VERSION: Final = 3
+VRRP_MINIMUM: Final = 8
+"""Bytes of the smallest packet of protocol 112 (spec 5.1, check 3)."""
 BOW_OUT_ADVBASE: Final = 255
 BOW_OUT_ADVSKEW: Final = 255
 

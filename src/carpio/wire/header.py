@@ -1,0 +1,89 @@
+"""The CARP version 2 advertisement: 36 bytes and what they mean (spec 2, 5.1)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from carpio.errors import DecodeError
+from carpio.wire.checksum import internet_checksum
+from carpio.wire.constants import (
+    ADVERTISEMENT,
+    AUTHLEN,
+    CARP_LENGTH,
+    CARP_VERSION,
+    VRRP_MINIMUM,
+    VRRP_VERSION,
+    DropReason,
+)
+
+__all__ = ["CarpHeader", "decode_advertisement", "encode_advertisement"]
+
+_LAYOUT = struct.Struct("!BBBBBBH8s20s")
+_VERSION_TYPE = CARP_VERSION << 4 | ADVERTISEMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarpHeader:
+    """A decoded advertisement. Of a VRRPv3 packet only `version`, `type` and `vhid` mean anything."""
+
+    vhid: int
+    advskew: int
+    advbase: int
+    counter: bytes
+    digest: bytes
+    demote: int = 0
+    authlen: int = AUTHLEN
+    type: int = ADVERTISEMENT
+    version: int = CARP_VERSION
+
+
+def encode_advertisement(
+    vhid: int, advskew: int, advbase: int, counter: bytes, digest: bytes, demote: int = 0
+) -> bytes:
+    """Return the payload with its checksum; the mirror of `decode_advertisement`."""
+    packed = _LAYOUT.pack(
+        _VERSION_TYPE, vhid, advskew, AUTHLEN, demote, advbase, 0, counter, digest
+    )
+    return packed[:6] + internet_checksum(packed).to_bytes(2, "big") + packed[8:]
+
+
+def decode_advertisement(payload: bytes) -> CarpHeader:
+    """Check length, version and checksum, in the order of spec 5.1, and take apart.
+
+    The checksum may be right over the whole payload or over its first 36 bytes (R-058). A VRRPv3
+    packet (version 3) passes with empty counter and digest, for the caller to say whose it is.
+    Raises DecodeError.
+    """
+    if len(payload) < VRRP_MINIMUM:
+        raise DecodeError(DropReason.BADLEN, f"received len {len(payload)}")
+    version = payload[0] >> 4
+    if version == VRRP_VERSION:
+        return CarpHeader(
+            vhid=payload[1],
+            advskew=0,
+            advbase=0,
+            counter=b"",
+            digest=b"",
+            type=payload[0] & 0x0F,
+            version=version,
+        )
+    if version != CARP_VERSION:
+        raise DecodeError(DropReason.BADVER, f"unsupported version {version}")
+    if len(payload) < CARP_LENGTH:
+        raise DecodeError(DropReason.BADLEN, f"received len {len(payload)} < {CARP_LENGTH}")
+    head = payload[:CARP_LENGTH]
+    if internet_checksum(head) and (len(payload) == CARP_LENGTH or internet_checksum(payload)):
+        raise DecodeError(DropReason.BADSUM, "checksum failed")
+    first, vhid, advskew, authlen, demote, advbase, _sum, counter, digest = _LAYOUT.unpack(head)
+    return CarpHeader(
+        vhid=vhid,
+        advskew=advskew,
+        advbase=advbase,
+        counter=counter,
+        digest=digest,
+        demote=demote,
+        authlen=authlen,
+        type=first & 0x0F,
+        version=version,
+    )
