@@ -17,8 +17,15 @@ from carpio.runtime.namespace import Namespace
 from carpio.runtime.packet import GroupMembership, PacketSocket
 from carpio.runtime.rtobjects import Link
 from carpio.wire.arp import gratuitous_arp_frame
-from carpio.wire.constants import CARP_GROUP_V4_MAC, CARP_GROUP_V6_MAC, CARP_LENGTH, Family
-from carpio.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernet_header, virtual_mac
+from carpio.wire.constants import (
+    CARP_GROUP_V4_MAC,
+    CARP_GROUP_V6_MAC,
+    CARP_LENGTH,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    Family,
+)
+from carpio.wire.ethernet import ethernet_header, virtual_mac
 from carpio.wire.ipv4 import carp_ipv4_header
 from carpio.wire.ipv6 import carp_ipv6_header
 from carpio.wire.ndp import unsolicited_na_frame

@@ -1,0 +1,53 @@
+"""IPv6 headers: the one that carries adverts, and as much reading as CARP needs (RFC 8200).
+
+A packet of protocol 112 behind extension headers is not an advert: no BSD sends such a thing,
+and none of them would look behind the headers either.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from carpio.wire.checksum import internet_checksum
+from carpio.wire.constants import CARP_GROUP_V6, CARP_PROTOCOL, CARP_TTL
+
+__all__ = ["IPV6_LENGTH", "Ipv6Packet", "carp_ipv6_header", "ipv6_header", "parse_ipv6", "pseudo"]
+
+IPV6_LENGTH = 40
+_LAYOUT = struct.Struct("!IHBB16s16s")
+_VERSION = 6 << 28
+
+Ipv6Packet = tuple[bytes, bytes, int, int, bytes]
+"""Source, destination, hop limit, next header, payload cut to the length that the header tells."""
+
+
+def ipv6_header(
+    source: bytes, destination: bytes, *, protocol: int, payload_length: int, dscp: int = 0
+) -> bytes:
+    """Return a 40-byte header with hop limit 255 and flow label 0."""
+    first = _VERSION | dscp << 22
+    return _LAYOUT.pack(first, payload_length, protocol, CARP_TTL, source, destination)
+
+
+def carp_ipv6_header(source: bytes, *, dscp: int, payload_length: int) -> bytes:
+    """Return the header of an advert to ff02::12 (spec 2.2, R-007)."""
+    return ipv6_header(
+        source, CARP_GROUP_V6, protocol=CARP_PROTOCOL, payload_length=payload_length, dscp=dscp
+    )
+
+
+def parse_ipv6(data: bytes, offset: int = 0) -> Ipv6Packet | None:
+    """Take a packet apart; None when it is damaged."""
+    if len(data) < offset + IPV6_LENGTH:
+        return None
+    first, length, protocol, hop_limit, source, destination = _LAYOUT.unpack_from(data, offset)
+    if first >> 28 != 6:
+        return None
+    start = offset + IPV6_LENGTH
+    return source, destination, hop_limit, protocol, data[start : start + length]
+
+
+def pseudo(source: bytes, destination: bytes, protocol: int, payload: bytes) -> int:
+    """Return the checksum over the pseudo header and `payload` (RFC 8200, 8.1)."""
+    header = source + destination + struct.pack("!II", len(payload), protocol)
+    return internet_checksum(header + payload)
