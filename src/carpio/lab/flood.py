@@ -1,0 +1,153 @@
+"""A flooder: ARP requests and neighbour solicitations for the addresses, from many askers.
+
+`Flood` runs it in the router's namespace; the process itself is
+`python -m carpio.lab.flood --rate HZ ADDRESS...`: so many requests a second for *each* address.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import re
+import socket
+import struct
+import sys
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from carpio.errors import PlatformError
+from carpio.lab.pace import keep_pace
+from carpio.lab.process import Child
+from carpio.lab.topology import SHARED_TARGETS, Lab
+
+__all__ = ["FLOOD_MAC", "Flood", "arp_request", "main", "neighbour_solicitation"]
+
+FLOOD_MAC: Final = bytes.fromhex("020000000f1d")
+"""The askers' MAC, not the router's: answers cost the router nothing, captures can leave it out."""
+ASKERS: Final = 100
+FIRST_ASKER_V4: Final = IPv4Address("10.77.0.128")
+FIRST_ASKER_V6: Final = IPv6Address("2001:db8:77::f:0")
+BURST_INTERVAL_NS: Final = 2_000_000
+BROADCAST: Final = b"\xff" * 6
+ICMPV6: Final = 58
+NEIGHBOUR_SOLICITATION: Final = 135
+
+
+class Flood:
+    """Floods while the `with` block runs; `sent` is there after. Rate 0 floods nothing."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        rate: int,
+        addresses: Sequence[str] = SHARED_TARGETS,
+        *,
+        directory: Path | None = None,
+    ) -> None:
+        self._lab = lab
+        self._rate = rate
+        self._addresses = tuple(addresses)
+        self._directory = directory or lab.directory
+        self._child: Child | None = None
+        self.sent = 0
+        self.cpu_s = 0.0
+
+    def __enter__(self) -> Flood:
+        if self._rate:
+            self._child = Child(
+                (
+                    *(sys.executable, "-m", "carpio.lab.flood"),
+                    *("--rate", str(self._rate), *self._addresses),
+                ),
+                namespace=self._lab.router.namespace,
+                log=self._directory / "flood.log",
+            )
+            self._child.wait_for_log("flooding")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._child is None:
+            return
+        self.cpu_s = self._child.cpu_seconds()
+        self._child.terminate()
+        said = re.search(r'"sent": (\d+)', self._child.log)
+        if said is None:
+            raise PlatformError(f"the flooder failed: {self._child.log}")
+        self.sent = int(said.group(1))
+
+
+def arp_request(sender: IPv4Address, target: IPv4Address) -> bytes:
+    """Build a broadcast ARP request of an asker (RFC 826)."""
+    ethernet = BROADCAST + FLOOD_MAC + b"\x08\x06"
+    head = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1)
+    return ethernet + head + FLOOD_MAC + sender.packed + bytes(6) + target.packed
+
+
+def neighbour_solicitation(sender: IPv6Address, target: IPv6Address) -> bytes:
+    """Build a multicast neighbour solicitation of an asker (RFC 4861)."""
+    group = bytes.fromhex("ff0200000000000000000001ff") + target.packed[13:]
+    body = bytes(4) + target.packed + b"\x01\x01" + FLOOD_MAC
+    message = struct.pack("!BBH", NEIGHBOUR_SOLICITATION, 0, 0) + body
+    pseudo = sender.packed + group + struct.pack("!II", len(message), ICMPV6)
+    checksum = _checksum(pseudo + message)
+    message = struct.pack("!BBH", NEIGHBOUR_SOLICITATION, 0, checksum) + body
+    header = struct.pack("!IHBB", 6 << 28, len(message), ICMPV6, 255) + sender.packed + group
+    return b"\x33\x33" + group[12:] + FLOOD_MAC + b"\x86\xdd" + header + message
+
+
+def _checksum(data: bytes) -> int:
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def _requests(target: IPv4Address | IPv6Address) -> list[bytes]:
+    if isinstance(target, IPv4Address):
+        return [arp_request(FIRST_ASKER_V4 + number, target) for number in range(ASKERS)]
+    return [neighbour_solicitation(FIRST_ASKER_V6 + number, target) for number in range(ASKERS)]
+
+
+def main(argv: list[str]) -> int:
+    """Flood until SIGTERM, then print how many requests were sent."""
+    parser = argparse.ArgumentParser(prog="carpio.lab.flood")
+    parser.add_argument("--interface", default="eth0")
+    parser.add_argument("--rate", type=int, required=True)
+    parser.add_argument("addresses", nargs="+", type=ip_address)
+    options = parser.parse_args(argv)
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    wire.bind((options.interface, 0))
+    sources = [itertools.cycle(_requests(address)) for address in options.addresses]
+    interval_ns = max(BURST_INTERVAL_NS, 1_000_000_000 // options.rate)
+    share = options.rate * interval_ns / 1e9
+    sent = 0
+    owed = 0.0
+
+    def tick() -> None:
+        nonlocal sent, owed
+        owed += share
+        while owed >= 1.0:
+            owed -= 1.0
+            for source in sources:
+                try:
+                    wire.send(next(source))
+                except OSError:
+                    continue
+                sent += 1
+
+    skipped = keep_pace(interval_ns, tick, "flooding")
+    print(json.dumps({"sent": sent, "skipped": skipped}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,182 @@
+"""Ears at the switch: a tcpdump per port, and a live watch of the advertisements.
+
+A capture holds what its host *sends* (frames that come into the switch) and, to see who is
+asked, the echo requests that go out to it. All ports are stamped by one clock, the kernel's.
+What the kernel had to drop is read from tcpdump's last words and reported, never hidden.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping
+from ctypes import addressof, create_string_buffer
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from carpio.lab.flood import FLOOD_MAC
+from carpio.lab.namespaces import socket_in
+from carpio.lab.process import Child
+from carpio.lab.sighting import Advert, sight
+from carpio.lab.topology import ROUTER, Lab
+
+__all__ = ["AdvertWatch", "Capture", "PortCapture"]
+
+SNAPLEN = 192
+BUFFER_KIB = 32768
+SETTLE_S = 0.2
+"""Given to tcpdump to empty its ring before it is ended."""
+ECHO_REQUEST = "(icmp[icmptype] == icmp-echo or (ip6 proto 58 and ip6[40] == 128))"
+HOST_FILTER = f"inbound or {ECHO_REQUEST}"
+ROUTER_FILTER = f"inbound and not ether src {FLOOD_MAC.hex(':')}"
+"""The flood is counted by the flooder; its frames would only make the file large."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortCapture:
+    """What one port's tcpdump brought."""
+
+    path: Path
+    captured: int
+    dropped: int
+    """Frames the kernel lost because tcpdump was too slow; must be 0 for a proof."""
+    cpu_s: float
+
+
+class Capture:
+    """Captures every port of the lab's switch while the `with` block runs."""
+
+    def __init__(self, lab: Lab, directory: Path | None = None) -> None:
+        self._lab = lab
+        self._directory = directory or lab.directory
+        self._children: dict[str, Child] = {}
+        self.ports: Mapping[str, PortCapture] = {}
+
+    def __enter__(self) -> Capture:
+        for host in self._lab.hosts.values():
+            self._children[host.name] = Child(
+                (
+                    *("tcpdump", "-i", host.port, "-n", "-p", "-Z", "root"),
+                    *("-B", str(BUFFER_KIB), "--immediate-mode", "-s", str(SNAPLEN)),
+                    *("--time-stamp-precision=nano", "-w", str(self._path(host.name))),
+                    ROUTER_FILTER if host.name == ROUTER else HOST_FILTER,
+                ),
+                namespace=self._lab.switch,
+                log=self._directory / f"{host.name}.tcpdump.log",
+            )
+        for child in self._children.values():
+            child.wait_for_log("listening on")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        time.sleep(SETTLE_S)
+        self.ports = {name: self._end(name, child) for name, child in self._children.items()}
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name}.pcap"
+
+    def _end(self, name: str, child: Child) -> PortCapture:
+        cpu_s = child.cpu_seconds()
+        child.terminate()
+        return PortCapture(
+            path=self._path(name),
+            captured=_last_words(child.log, "packets? captured"),
+            dropped=_last_words(child.log, "packets? dropped by kernel"),
+            cpu_s=cpu_s,
+        )
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The file of each port, by host."""
+        return {name: self._path(name) for name in self._children}
+
+    @property
+    def dropped(self) -> int:
+        """Frames that any port lost."""
+        return sum(port.dropped for port in self.ports.values())
+
+
+def _last_words(log: str, what: str) -> int:
+    numbers = re.findall(rf"(\d+) {what}", log)
+    return int(numbers[-1]) if numbers else 0
+
+
+SO_ATTACH_FILTER = 26
+PACKET_OUTGOING = 4
+ETH_P_ALL = 3
+ADVERT_PROGRAM = (
+    (0x28, 0, 0, 12),  # ether type
+    (0x15, 0, 2, 0x0800),
+    (0x30, 0, 0, 23),  # IPv4 protocol
+    (0x05, 0, 0, 2),
+    (0x15, 0, 3, 0x86DD),
+    (0x30, 0, 0, 20),  # IPv6 next header
+    (0x15, 0, 1, 112),
+    (0x06, 0, 0, 0xFFFF),
+    (0x06, 0, 0, 0),
+)
+"""Classic BPF (linux/filter.h): (code, jump if true, jump if false, value)."""
+
+
+class AdvertWatch:
+    """Sees the advertisements as they happen, so that a story knows when to go on.
+
+    Serves the story's timing only; what is judged is the capture.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self._hosts: dict[int, str] = {}
+        self._sockets: dict[int, socket.socket] = {}
+        for host in lab.hosts.values():
+            ear = socket_in(lab.switch, socket.AF_PACKET, socket.SOCK_RAW, 0)
+            _attach(ear)
+            ear.bind((host.port, ETH_P_ALL))
+            self._hosts[ear.fileno()] = host.name
+            self._sockets[ear.fileno()] = ear
+
+    def close(self) -> None:
+        """Stop watching."""
+        for ear in self._sockets.values():
+            ear.close()
+
+    def forget(self) -> None:
+        """Throw away what was seen up to now."""
+        while self._next(0.0):
+            pass
+
+    def wait_for(self, is_wanted: Callable[[str, Advert], bool], timeout_s: float) -> bool:
+        """Wait for an advertisement (sending host, content); False when the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while (left := deadline - time.monotonic()) > 0:
+            if any(is_wanted(host, advert) for host, advert in self._next(left)):
+                return True
+        return False
+
+    def _next(self, timeout_s: float) -> list[tuple[str, Advert]]:
+        ready, _, _ = select.select(list(self._sockets), [], [], timeout_s)
+        seen: list[tuple[str, Advert]] = []
+        for number in ready:
+            try:
+                frame, origin = self._sockets[number].recvfrom(SNAPLEN)
+            except OSError:  # the cable was pulled: reported once, then forgotten
+                continue
+            advert = sight(frame)
+            if origin[2] != PACKET_OUTGOING and isinstance(advert, Advert):
+                seen.append((self._hosts[number], advert))
+        return seen
+
+
+def _attach(ear: socket.socket) -> None:
+    code = b"".join(struct.pack("=HBBI", *step) for step in ADVERT_PROGRAM)
+    buffer = create_string_buffer(code)
+    program = struct.pack("@HP", len(ADVERT_PROGRAM), addressof(buffer))
+    ear.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

@@ -1,0 +1,178 @@
+"""Who was master when, told from the advertisements alone. Pure.
+
+The rule: a host is master from its first advertisement that is no bow-out, until
+- its own bow-out, or
+- another host's advertisement that is no bow-out (the grace of 5 ms covers its way and the
+  step down; an advertisement of the deposed host within that grace has merely crossed and
+  changes nothing), or
+- 3 x advbase after its own last advertisement, the earliest moment at which a peer may
+  take over: the dead-man must have silenced it by then.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, unique
+from types import MappingProxyType
+from typing import Final
+
+from carpio.lab.sighting import Advert
+from carpio.wire.constants import Family
+
+__all__ = [
+    "GRACE_NS",
+    "Ending",
+    "HeardAdvert",
+    "Mastership",
+    "Roles",
+    "masterships",
+    "takeover_limit_ns",
+]
+
+SECOND: Final = 1_000_000_000
+GRACE_NS: Final = 5_000_000
+DOWN_FACTOR: Final = 3
+SKEW_NS: Final = SECOND // 256
+BOW_OUT_WAIT_NS: Final = 15_000_000
+"""After a bow-out a BACKUP waits advskew/256 of this (docs/explanation; our own rule)."""
+
+
+@unique
+class Ending(Enum):
+    """Why a mastership ended."""
+
+    DEPOSED = "another host advertised"
+    BOW_OUT = "bow-out"
+    EXPIRED = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAdvert:
+    """An advertisement as it came into the switch from `host`."""
+
+    time_ns: int
+    host: str
+    advert: Advert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mastership:
+    """A host's time as master; it may claim the addresses in [start_ns, end_ns]."""
+
+    host: str
+    start_ns: int
+    end_ns: int
+    ending: Ending
+    ended_at_ns: int
+    """When the ending was seen; `end_ns` includes the grace."""
+    advbase: int
+    last_heard: Mapping[Family, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Time of its last advertisement by family."""
+
+    @property
+    def expiry_ns(self) -> int:
+        """When a peer may take over at the earliest."""
+        return max(self.last_heard.values()) + DOWN_FACTOR * self.advbase * SECOND
+
+
+def masterships(adverts: Iterable[HeardAdvert]) -> tuple[Mastership, ...]:
+    """Return the masterships of one vhid in order; `adverts` are ordered by time."""
+    done: list[Mastership] = []
+    current: Mastership | None = None
+    for heard in adverts:
+        if current is not None and heard.time_ns > current.expiry_ns:
+            done.append(_end(current, Ending.EXPIRED, current.expiry_ns))
+            current = None
+        if heard.advert.is_bow_out:
+            if current is not None and heard.host == current.host:
+                done.append(_end(current, Ending.BOW_OUT, heard.time_ns))
+                current = None
+        elif current is None:
+            current = _begin(heard)
+        elif heard.host == current.host:
+            current = _continue(current, heard)
+        elif not _has_crossed(heard, current, done):
+            done.append(_end(current, Ending.DEPOSED, heard.time_ns))
+            current = _begin(heard)
+    if current is not None:
+        done.append(_end(current, Ending.EXPIRED, current.expiry_ns))
+    return tuple(done)
+
+
+def _begin(heard: HeardAdvert) -> Mastership:
+    return Mastership(
+        host=heard.host,
+        start_ns=heard.time_ns,
+        end_ns=0,
+        ending=Ending.EXPIRED,
+        ended_at_ns=0,
+        advbase=heard.advert.advbase,
+        last_heard=MappingProxyType({heard.advert.family: heard.time_ns}),
+    )
+
+
+def _continue(current: Mastership, heard: HeardAdvert) -> Mastership:
+    last_heard = {**current.last_heard, heard.advert.family: heard.time_ns}
+    return replace(current, advbase=heard.advert.advbase, last_heard=MappingProxyType(last_heard))
+
+
+def _end(current: Mastership, ending: Ending, at_ns: int) -> Mastership:
+    grace_ns = GRACE_NS if ending is Ending.DEPOSED else 0
+    end_ns = min(at_ns + grace_ns, current.expiry_ns)
+    return replace(current, end_ns=end_ns, ending=ending, ended_at_ns=at_ns)
+
+
+def _has_crossed(heard: HeardAdvert, current: Mastership, done: Sequence[Mastership]) -> bool:
+    return bool(
+        done
+        and done[-1].host == heard.host
+        and done[-1].ending is Ending.DEPOSED
+        and heard.time_ns - current.start_ns <= GRACE_NS
+    )
+
+
+def takeover_limit_ns(old: Mastership, advskew: int) -> int | None:
+    """Return the earliest moment at which a BACKUP of `advskew` may advertise after `old`.
+
+    None when `old` was deposed by a better host, which may come at any time.
+    """
+    if old.ending is Ending.DEPOSED:
+        return None
+    if old.ending is Ending.BOW_OUT:
+        return old.ended_at_ns + advskew * BOW_OUT_WAIT_NS // 256
+    down_ns = DOWN_FACTOR * old.advbase * SECOND + advskew * SKEW_NS
+    return min(old.last_heard.values()) + down_ns
+
+
+class Roles:
+    """Answers whether a host was master at a time."""
+
+    def __init__(self, all_masterships: Sequence[Mastership]) -> None:
+        self.masterships = tuple(all_masterships)
+        by_host: dict[str, list[Mastership]] = {}
+        for mastership in self.masterships:
+            by_host.setdefault(mastership.host, []).append(mastership)
+        self._by_host = by_host
+        self._starts = {
+            host: [mastership.start_ns for mastership in own] for host, own in by_host.items()
+        }
+
+    def is_master(self, host: str, time_ns: int) -> bool:
+        """Whether `host` may claim the addresses at that time."""
+        place = bisect_right(self._starts.get(host, ()), time_ns) - 1
+        return place >= 0 and time_ns <= self._by_host[host][place].end_ns
+
+    def next_start_ns(self, host: str, time_ns: int) -> int | None:
+        """Return when `host` next becomes master after that time."""
+        starts = self._starts.get(host, [])
+        place = bisect_right(starts, time_ns)
+        return starts[place] if place < len(starts) else None
+
+    def at(self, time_ns: int) -> Mastership | None:
+        """Return the mastership that is running at that time, grace not counted."""
+        for mastership in self.masterships:
+            if mastership.start_ns <= time_ns < mastership.ended_at_ns:
+                return mastership
+        return None
