@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -23,6 +24,7 @@ class Environment:
     environ: Mapping[str, str]
     cwd: Path
     stdout_is_tty: bool = False
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def of_process(cls) -> Environment:
