@@ -146,23 +146,25 @@ class _Connection:
 
 
 def _listen(path: Path) -> socket.socket:
-    listener = socket.socket(
-        socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    )
-    try:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _remove_dead_socket(path)
-        listener.bind(str(path))
-        path.chmod(0o666)
-        listener.listen(64)
-    except OSError as error:
-        listener.close()
-        raise PlatformError(
-            f"listening on {path}",
-            errno=error.errno or 0,
-            remedy="choose another path with --control",
-        ) from error
-    return listener
+    with contextlib.ExitStack() as undo:
+        listener = socket.socket(
+            socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        )
+        undo.callback(listener.close)
+        try:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            _remove_dead_socket(path)
+            listener.bind(str(path))
+            path.chmod(0o666)
+            listener.listen(64)
+        except OSError as error:
+            raise PlatformError(
+                f"listening on {path}",
+                errno=error.errno or 0,
+                remedy="choose another path with --control",
+            ) from error
+        undo.pop_all()
+        return listener
 
 
 def _remove_dead_socket(path: Path) -> None:

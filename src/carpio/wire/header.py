@@ -25,7 +25,7 @@ _VERSION_TYPE = CARP_VERSION << 4 | ADVERTISEMENT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarpHeader:
-    """A decoded advertisement. Of a VRRPv3 packet only `version`, `type` and `vhid` mean anything."""
+    """A decoded advertisement. Of a VRRPv3 packet only `version`, `type` and `vhid` count."""
 
     vhid: int
     advskew: int

@@ -1,0 +1,114 @@
+"""The control socket answers, survives hostile callers, and never replaces a living one."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from pathlib import Path
+
+import pytest
+
+from carpio.control.messages import Request, StatusRequest, Version, VersionResult
+from carpio.errors import ConfigError, ControlError, PlatformError
+from carpio.runtime.server import ControlServer
+
+
+def answer(request: Request) -> object:
+    match request:
+        case Version():
+            return VersionResult(carpio="9")
+        case StatusRequest():
+            raise ControlError("not today")
+        case _:
+            raise ConfigError(["a.toml:1: id: missing", "b.toml: gone"])
+
+
+def exchange(server: ControlServer, *chunks: bytes) -> bytes:
+    """Send the chunks as one caller and return all that comes back until nothing more does."""
+    caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    caller.connect(str(server.path))
+    caller.setblocking(False)
+    received = b""
+    try:
+        for chunk in [*chunks, b"", b""]:
+            if chunk:
+                caller.sendall(chunk)
+            for _turn in range(3):
+                ready, _, _ = select.select(list(server.files()), [], [], 0)
+                server.serve(set(ready))
+            try:
+                received += caller.recv(1 << 20)
+            except (BlockingIOError, ConnectionError):
+                continue
+    except BrokenPipeError:
+        pass
+    finally:
+        caller.close()
+    return received
+
+
+@pytest.fixture
+def server(tmp_path: Path):
+    made = ControlServer(tmp_path / "deep" / "control.sock", answer)
+    yield made
+    made.close()
+
+
+def test_a_request_in_pieces_is_answered_when_its_line_is_complete(server: ControlServer) -> None:
+    reply = exchange(server, b'{"jsonrpc":"2.0","id":7,', b'"method":"version"}\n')
+    assert json.loads(reply) == {
+        "jsonrpc": "2.0",
+        "id": 7,
+        "result": {"carpio": "9", "protocol": 1},
+    }
+
+
+def test_two_requests_in_one_piece_get_two_replies_in_order(server: ControlServer) -> None:
+    line = b'{"jsonrpc":"2.0","id":%d,"method":"version"}\n'
+    replies = [json.loads(r) for r in exchange(server, line % 1 + line % 2).splitlines()]
+    assert [reply["id"] for reply in replies] == [1, 2]
+
+
+def test_a_failure_is_an_error_reply_with_its_code(server: ControlServer) -> None:
+    reply = json.loads(exchange(server, b'{"jsonrpc":"2.0","id":1,"method":"status"}\n'))
+    assert reply["error"] == {"code": 1, "message": "not today"}
+
+
+def test_an_invalid_configuration_names_its_problems(server: ControlServer) -> None:
+    reply = json.loads(exchange(server, b'{"jsonrpc":"2.0","id":1,"method":"reload"}\n'))
+    assert reply["error"]["code"] == 2
+    assert reply["error"]["data"] == ["a.toml:1: id: missing", "b.toml: gone"]
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe\n", b"[]\n", b"{}\n", b"1\n", b'{"id":[]}\n'])
+def test_any_line_gets_an_error_and_the_server_lives(server: ControlServer, line: bytes) -> None:
+    assert b'"error"' in exchange(server, line)
+    assert b'"result"' in exchange(server, b'{"jsonrpc":"2.0","id":1,"method":"version"}\n')
+
+
+def test_an_endless_line_is_refused_and_its_caller_dropped(server: ControlServer) -> None:
+    assert b"request longer than" in exchange(server, b"x" * 60_000, b"x" * 60_000)
+    assert not [fd for fd in server.files() if fd != min(server.files())]
+
+
+def test_a_living_socket_is_not_replaced(server: ControlServer) -> None:
+    with pytest.raises(PlatformError, match="another daemon listens"):
+        ControlServer(server.path, answer)
+
+
+def test_a_dead_socket_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    dead.bind(str(path))
+    dead.close()
+    ControlServer(path, answer).close()
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    path.write_text("precious")
+    with pytest.raises(PlatformError, match="not a socket"):
+        ControlServer(path, answer)
+    assert path.read_text() == "precious"
