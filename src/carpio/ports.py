@@ -7,6 +7,7 @@ from typing import Protocol
 
 from carpio.core.effects import SendAdvertisement
 from carpio.core.model import InstanceConfig, InstanceKey, Nanoseconds
+from carpio.core.signer import Entropy
 
 __all__ = ["AddressPlane", "Clock", "Entropy", "Link"]
 
@@ -16,14 +17,6 @@ class Clock(Protocol):
 
     def now(self) -> Nanoseconds:
         """Return the time; never goes back, does not advance while suspended."""
-        ...
-
-
-class Entropy(Protocol):
-    """Randomness; only the initial counter draws from it."""
-
-    def getrandbits(self, k: int, /) -> int:
-        """Return a random integer of `k` bits."""
         ...
 
 

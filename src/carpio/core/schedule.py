@@ -1,0 +1,63 @@
+"""Which instance is due next, without asking all of them."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from carpio.core.instance import Instance
+    from carpio.core.model import Nanoseconds
+
+__all__ = ["Schedule"]
+
+
+class Schedule:
+    """A heap of instances by deadline, corrected lazily.
+
+    Each instance has one entry that counts, at or before its real deadline: a deadline that
+    moves away (as each advertisement heard does) costs nothing until the entry surfaces.
+    """
+
+    __slots__ = ("_heap", "_queued")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[Nanoseconds, int]] = []
+        self._queued: dict[int, tuple[Nanoseconds, Instance]] = {}
+
+    def update(self, instance: Instance) -> None:
+        """Take notice that the deadline of `instance` may have changed."""
+        due = instance.due
+        if due is None:
+            return
+        queued = self._queued.get(instance.order)
+        if queued is None or due < queued[0]:
+            self._queued[instance.order] = (due, instance)
+            heappush(self._heap, (due, instance.order))
+
+    def next_deadline(self) -> Nanoseconds | None:
+        """Return the earliest deadline, or None."""
+        heap = self._heap
+        while heap:
+            at, order = heap[0]
+            queued = self._queued.get(order)
+            if queued is None or queued[0] != at:  # the entry that counts is another one
+                heappop(heap)
+                continue
+            instance = queued[1]
+            if instance.due == at:
+                return at
+            heappop(heap)
+            del self._queued[order]
+            self.update(instance)
+        return None
+
+    def pop_due(self, now: Nanoseconds) -> list[Instance]:
+        """Return and forget the instances due at `now`, by deadline, then by creation."""
+        due: list[Instance] = []
+        at = self.next_deadline()
+        while at is not None and at <= now:
+            _, order = heappop(self._heap)
+            due.append(self._queued.pop(order)[1])
+            at = self.next_deadline()
+        return due

@@ -1,0 +1,50 @@
+"""One stay of an instance in one state: all that must be forgotten when the state changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from carpio.core.announcer import Announcer
+from carpio.core.model import Nanoseconds, State
+from carpio.core.table import AT_ONCE, Trigger
+from carpio.wire.constants import Family
+
+__all__ = ["Takeover", "Tenure"]
+
+
+class Takeover(NamedTuple):
+    """A takeover that waits for its turn."""
+
+    at: Nanoseconds
+    trigger: Trigger
+    family: Family
+
+
+@dataclass(slots=True)
+class Tenure:
+    """The state, how it came about, and its deadlines."""
+
+    state: State
+    since: Nanoseconds
+    reason: str = ""
+    announcements: tuple[Nanoseconds, ...] = AT_ONCE
+    advertise_at: Nanoseconds | None = None
+    """In MASTER only."""
+    announcer: Announcer | None = None
+    """In MASTER only, from the moment the addresses serve."""
+    master_down: dict[Family, Nanoseconds] = field(default_factory=dict)
+    """In BACKUP only, one entry for each family of the addresses."""
+    takeover: Takeover | None = None
+    """In BACKUP only."""
+
+    def due(self) -> Nanoseconds | None:
+        """Return the earliest deadline."""
+        deadlines = list(self.master_down.values())
+        if self.takeover is not None:
+            deadlines.append(self.takeover.at)
+        if self.advertise_at is not None:
+            deadlines.append(self.advertise_at)
+        if self.announcer is not None and self.announcer.due is not None:
+            deadlines.append(self.announcer.due)
+        return min(deadlines, default=None)
