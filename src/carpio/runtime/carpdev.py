@@ -35,7 +35,7 @@ __all__ = ["Carpdev", "SourceAddresses", "choose_sources"]
 
 @dataclass(frozen=True, slots=True)
 class SourceAddresses:
-    """The source of adverts and announcements of a carpdev (spec 2.3, section 8)."""
+    """The source of adverts of a carpdev (spec 2.3)."""
 
     ipv4: IPv4Address
     ipv6: IPv6Address
@@ -95,7 +95,7 @@ class Carpdev:
             for bow_out, mac in ((False, virtual_mac(config.vhid)), (True, self.link.mac)):
                 for family, header in _headers(mac, sources, dscp).items():
                     self._headers[config.instance, family, bow_out] = header
-            self._announcements[config.instance] = _announcements(config, sources)
+            self._announcements[config.instance] = _announcements(config)
         self._prepared = wanted
 
     def send(self, advert: SendAdvertisement) -> int:
@@ -129,7 +129,7 @@ def _headers(mac: bytes, sources: SourceAddresses, dscp: int) -> dict[Family, by
     }
 
 
-def _announcements(config: InstanceConfig, sources: SourceAddresses) -> list[bytes]:
+def _announcements(config: InstanceConfig) -> list[bytes]:
     """ARP for IPv4 first, then NA, each in attach order (R-090..R-092)."""
     mac = virtual_mac(config.vhid)
     frames = [
@@ -139,6 +139,7 @@ def _announcements(config: InstanceConfig, sources: SourceAddresses) -> list[byt
     ]
     for address in config.addresses:
         if address.family is Family.IPV6:
-            source = sources.ipv6 if int(sources.ipv6) else address.address
-            frames.append(unsolicited_na_frame(mac, address.address.packed, source.packed))
+            # its own source: the link-local one of the carpdev does not go with the virtual MAC
+            packed = address.address.packed
+            frames.append(unsolicited_na_frame(mac, packed, source=packed))
     return frames

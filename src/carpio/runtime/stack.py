@@ -36,6 +36,7 @@ from carpio.runtime.claims import Claims
 from carpio.runtime.guard import Guard
 from carpio.runtime.inventory import ALIAS_PREFIX, BACKUP_TABLE, Inventory
 from carpio.runtime.namespace import Namespace
+from carpio.runtime.nfnetlink import open_netfilter_socket
 from carpio.runtime.performer import Performer
 from carpio.runtime.plane import Plane, boot_time, dead_man_time
 from carpio.runtime.rtnetlink import open_route_socket, receive_notifications
@@ -75,7 +76,7 @@ class Stack:
         self._config = config
         self._clock = clock
         self._state = state
-        self._guard = Guard(open_socket=namespace.call)
+        self._guard = Guard(open_socket=lambda: namespace.call(open_netfilter_socket))
         self._found_earlier = self._guard.claim()
         self._monitor = namespace.call(lambda: open_route_socket(MONITOR_GROUPS))
         self._engine = Engine(entropy)

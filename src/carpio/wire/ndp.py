@@ -51,7 +51,7 @@ class NeighbourMessage:
 def unsolicited_na_frame(mac: bytes, address: bytes, source: bytes) -> bytes:
     """Return the NA to ff02::1 with which a new MASTER announces `address` (R-092).
 
-    Flags: Override only. `source` is the IPv6 source, normally the link-local address.
+    Flags: Override only. `source` is the IPv6 source.
     """
     option = struct.pack("!BB6s", OPTION_TARGET_LINK_LAYER, 1, mac)
     body = struct.pack("!I16s", _OVERRIDE, address) + option
