@@ -40,9 +40,7 @@ def _verdict(config: DaemonConfig) -> str:
     return text
 
 
-def _check_host(
-    config: DaemonConfig, environment: Environment, status: ExitStatus
-) -> ExitStatus:
+def _check_host(config: DaemonConfig, environment: Environment, status: ExitStatus) -> ExitStatus:
     """Print what stands in the way on this host; return the worse of its and `status`."""
     from carpio.insight.host import Severity, examine
 
@@ -53,7 +51,7 @@ def _check_host(
         return ExitStatus.FAILED
     if any(finding.severity is Severity.WARNING for finding in findings):
         return ExitStatus.WARNINGS
-    environment.say("host: nothing found")
+    environment.say("host: nothing in the way")
     return status
 
 
