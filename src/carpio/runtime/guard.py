@@ -1,0 +1,310 @@
+"""The guard: nftables rules under which no frame of this host lies about our addresses.
+
+One table per network namespace, owned by this process where the kernel can (6.9): nobody else
+can change or flush it, and it stays when the process dies. A gate is an element with a time-out
+in the set of virtual MACs that may speak: the dead-man timer that ends a mastership in the
+kernel, whatever has become of the daemon. The rules themselves are in `guard_rules`.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from carpio.errors import PlatformError
+from carpio.runtime import guard_table as table
+from carpio.runtime.guard_rules import (
+    GuardedGroup,
+    Rule,
+    Ruleset,
+    gate_set,
+    make_ruleset,
+    parent_of_gate_set,
+)
+from carpio.runtime.nfnetlink import (
+    NLM_F_EXCL,
+    Message,
+    NetfilterSocket,
+    open_netfilter_socket,
+    touched_tables,
+    watch_tables,
+)
+
+__all__ = ["Gate", "Guard", "GuardedGroup"]
+
+_OWNER_PERSIST = 0x6
+"""NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST: Linux 6.9. Without the second, a table dies with us."""
+_INSTALL_ATTEMPTS = 3
+_NO_SUPPORT = (errno.EOPNOTSUPP, errno.EINVAL)
+_NEEDS = "needs Linux 5.16 or later with nf_tables and the netdev egress hook"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Permission for a virtual MAC to speak on a parent for so long."""
+
+    parent: str
+    mac: bytes
+    timeout_ms: int
+
+
+class Guard:
+    """The guard of one namespace; all methods raise PlatformError when the kernel refuses."""
+
+    def __init__(
+        self,
+        *,
+        open_socket: Callable[[], socket.socket] = open_netfilter_socket,
+        plain: bool = False,
+    ) -> None:
+        """`open_socket` opens sockets in the namespace to guard; `plain`: never own the table."""
+        self._open_socket = open_socket
+        self._plain = plain
+        self._netlink: NetfilterSocket | None = None
+        self._watch: socket.socket | None = None
+        self._flags = 0
+        """Of the table, as the kernel accepted them."""
+        self._gate_sets: tuple[str, ...] = ()
+        """Names of the sets of gates in the table."""
+        self._ruleset = Ruleset()
+        self._handles: Mapping[str, tuple[int, ...]] = {}
+        """Of the rules as we wrote them; empty until then, also after a claim."""
+
+    # -- the table ---------------------------------------------------------------------------
+
+    def claim(self) -> bool:
+        """Create the table, or take over what a dead process left, with its open gates.
+
+        Return True if there was something in it. Refused (EPERM) while another lives.
+        """
+        self.detach()
+        try:
+            self._netlink = NetfilterSocket(self._open_socket())
+            self._watch = self._open_socket()
+            watch_tables(self._watch, ignore_port=self._netlink.port)
+        except OSError as error:
+            raise PlatformError("opening netfilter netlink", errno=error.errno or 0) from error
+        try:
+            self._claim_table()
+        except PlatformError:
+            self.detach()
+            raise
+        content = table.read_content(self._netlink)
+        self._gate_sets = _gate_sets(content.sets)
+        return bool(content.chains or content.sets)
+
+    def _claim_table(self) -> None:
+        try:
+            if not self._plain:
+                try:
+                    self._transact([table.new_table(_OWNER_PERSIST)])
+                    self._flags = _OWNER_PERSIST
+                    return
+                except PlatformError as error:
+                    if error.errno not in _NO_SUPPORT:
+                        raise
+            self._transact([table.new_table(0)])
+            self._flags = 0
+        except PlatformError as error:
+            remedy = _NEEDS
+            if error.errno == errno.EPERM:
+                remedy = "another carpio daemon serves this network namespace: stop it first"
+            raise PlatformError(error.operation, errno=error.errno, remedy=remedy) from error
+
+    def detach(self) -> None:
+        """Let go of the table: it stays, and its gates close when their time is over."""
+        for opened in (self._netlink, self._watch):
+            if opened is not None:
+                opened.close()
+        self._netlink = self._watch = None
+        self._gate_sets, self._ruleset, self._handles = (), Ruleset(), {}
+
+    def remove(self) -> None:
+        """Remove the table and detach; fine if it is gone already."""
+        try:
+            if self._netlink is not None:
+                self._tolerate_missing([table.delete_table()])
+        finally:
+            self.detach()
+
+    def install(self, groups: Sequence[GuardedGroup], bystanders: Sequence[str] = ()) -> None:
+        """Make the table guard exactly these groups, in one transaction.
+
+        `bystanders` are the other devices of the host, which must claim none of our addresses.
+        Gates of groups that stay are not touched, so an open one stays open, and an expired one
+        expired. What others have removed is put back; chains follow the names of devices.
+        """
+        wanted = make_ruleset(groups, bystanders)
+        for attempt in range(_INSTALL_ATTEMPTS):
+            try:
+                self._install(wanted)
+                return
+            except PlatformError as error:
+                # a gate expired, or somebody changed a plain table, since we looked
+                last = attempt == _INSTALL_ATTEMPTS - 1
+                if last or error.errno not in (errno.ENOENT, errno.EEXIST):
+                    remedy = _NEEDS if error.errno in _NO_SUPPORT else ""
+                    raise PlatformError(
+                        error.operation, errno=error.errno, remedy=remedy
+                    ) from error
+
+    def _install(self, wanted: Ruleset) -> None:
+        present = table.read_content(self._socket)
+        intact: dict[str, tuple[Rule, ...]] = {
+            chain.name: chain.rules
+            for chain in self._ruleset.chains
+            if present.rules.get(chain.name) == self._handles.get(chain.name)
+        }
+        messages = table.changes(present, wanted, intact=intact)
+        if messages:
+            self._transact([table.new_table(self._flags), *messages])
+            present = table.read_content(self._socket)
+        self._gate_sets = _gate_sets(present.sets)
+        self._ruleset, self._handles = wanted, present.rules
+
+    def verify(self) -> str | None:
+        """None if all that was installed is there; else what is missing or changed."""
+        present = table.read_content(self._socket)
+        return table.difference(present, self._ruleset, self._handles) or None
+
+    # -- gates -------------------------------------------------------------------------------
+
+    def open(self, gates: Sequence[Gate]) -> None:
+        """Open gates for their time, in one transaction; one that is open gets the new time."""
+        added = [m for s, e in _by_set(gates) for m in table.add_elements(s, e, flags=NLM_F_EXCL)]
+        try:
+            self._transact(added)
+        except PlatformError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            self._transact([message for s, e in _by_set(gates) for message in _reopen(s, e)])
+
+    def refresh(self, gates: Sequence[Gate]) -> list[Gate]:
+        """Give open gates their full time again; return those that had expired.
+
+        Strict: an element is deleted before it is added, and the kernel refuses to delete one
+        that has expired. An expired gate never opens again by a refresh. All gates go in one
+        transaction; if that is refused, the expired ones are found and left out.
+        """
+        refused: list[Gate] = []
+        remaining = list(gates)
+        while not self._tolerate_missing(_refresh(remaining)):
+            alive = self.gates()
+            expired = [gate for gate in remaining if (gate.parent, gate.mac) not in alive]
+            refused += expired or remaining  # no reason in sight: refuse rather than ask for ever
+            remaining = [gate for gate in remaining if gate not in refused]
+        return refused
+
+    def close(self, parent_macs: Iterable[tuple[str, bytes]]) -> None:
+        """Close gates at once; those that are not open, or have just expired, are fine.
+
+        Adding before deleting makes sure that there is something to delete: a transaction
+        that is refused would cost 10 ms.
+        """
+        gates = [Gate(parent, mac, 1) for parent, mac in parent_macs]
+        sets = [(name, e) for name, e in _by_set(gates) if name in self._gate_sets]
+        self._tolerate_missing(
+            [
+                message
+                for name, elements in sets
+                for message in (
+                    *table.add_elements(name, elements),
+                    *table.delete_elements(name, elements),
+                )
+            ]
+        )
+
+    def gates(self) -> dict[tuple[str, bytes], int]:
+        """The open gates by parent and virtual MAC, with the milliseconds that they have left."""
+        return {
+            (parent, mac): remaining
+            for name in self._gate_sets
+            if (parent := parent_of_gate_set(name)) is not None
+            for mac, _data, remaining in table.read_elements(self._socket, name)
+        }
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """Readable when somebody else changed nf_tables; then ask `changed`."""
+        if self._watch is None:
+            raise PlatformError("watching nftables before the guard is claimed")
+        return self._watch.fileno()
+
+    def changed(self) -> bool:
+        """Drain the notifications; True if others touched our table (or some were lost)."""
+        found = False
+        while self._watch is not None:
+            try:
+                found = table.TABLE in touched_tables(self._watch.recv(1 << 18)) or found
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                found = True
+        return found
+
+    def counters(self) -> dict[str, int]:
+        """Frames that each rule of the table refused, by `chain: comment`; none are left out."""
+        return {
+            f"{rule.chain}: {rule.comment}": rule.packets
+            for rule in table.read_rules(self._socket)
+            if rule.packets
+        }
+
+    # -- inside ------------------------------------------------------------------------------
+
+    @property
+    def _socket(self) -> NetfilterSocket:
+        if self._netlink is None:
+            raise PlatformError("using the guard before it is claimed")
+        return self._netlink
+
+    def _transact(self, messages: Sequence[Message]) -> None:
+        self._socket.transact(messages)
+
+    def _tolerate_missing(self, messages: Sequence[Message]) -> bool:
+        """Transact; False if something was missing (ENOENT), so nothing was done."""
+        try:
+            self._transact(messages)
+        except PlatformError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            return False
+        return True
+
+
+def _gate_sets(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if parent_of_gate_set(name) is not None)
+
+
+def _by_set(gates: Sequence[Gate]) -> list[tuple[str, list[bytes]]]:
+    """The gates as set elements, by the set that they belong to."""
+    grouped: dict[str, list[bytes]] = {}
+    for gate in gates:
+        element = table.gate_element(gate.mac, gate.timeout_ms)
+        grouped.setdefault(gate.parent, []).append(element)
+    return [(gate_set(parent), elements) for parent, elements in grouped.items()]
+
+
+def _refresh(gates: Sequence[Gate]) -> list[Message]:
+    return [
+        message
+        for name, elements in _by_set(gates)
+        for message in (
+            *table.delete_elements(name, elements),
+            *table.add_elements(name, elements, flags=NLM_F_EXCL),
+        )
+    ]
+
+
+def _reopen(name: str, elements: Sequence[bytes]) -> list[Message]:
+    """Open gates whether or not they are open: after the first step they all are."""
+    return [
+        *table.add_elements(name, elements),
+        *table.delete_elements(name, elements),
+        *table.add_elements(name, elements, flags=NLM_F_EXCL),
+    ]
