@@ -15,7 +15,7 @@ from enum import Enum, unique
 from typing import Final
 
 from carpio.lab.roles import HeardAdvert, Roles, masterships
-from carpio.lab.sighting import Advert, Claim, EchoRequest, Kind, sight, virtual_mac
+from carpio.lab.sighting import Advert, Claim, Kind, sight, virtual_mac
 
 __all__ = [
     "CapturedFrame",
@@ -83,14 +83,16 @@ class Tally:
     """Counts of judged claims, and the first findings that are not right."""
 
     counts: Counter[tuple[str, Kind, bytes, Verdict]] = field(default_factory=Counter)
-    wrong: list[Finding] = field(default_factory=list)
+    wrong_claims: list[Finding] = field(default_factory=list)
+    wrong_traffic: list[Finding] = field(default_factory=list)
 
     def add(self, finding: Finding) -> None:
         """Count one more."""
         claim = finding.claim
         self.counts[finding.host, claim.kind, claim.ethernet_source, finding.verdict] += 1
-        if finding.verdict is not Verdict.RIGHT and len(self.wrong) < KEPT_FINDINGS:
-            self.wrong.append(finding)
+        kept = self.wrong_traffic if claim.kind is Kind.TRAFFIC else self.wrong_claims
+        if finding.verdict is not Verdict.RIGHT and len(kept) < KEPT_FINDINGS:
+            kept.append(finding)
 
     def count(self, *verdicts: Verdict, traffic: bool = False) -> int:
         """Return how many claims (or, if asked, other packets) got one of the verdicts."""
@@ -129,13 +131,11 @@ class Judge:
         self.mac = virtual_mac(group.vhid)
         self.roles = Roles(masterships(adverts))
 
-    def judge(self, frames: Iterable[CapturedFrame]) -> Iterator[Finding]:
-        """Yield a finding for each claim among `frames`, in any order of time."""
-        for frame in frames:
-            seen = sight(frame.data)
-            if isinstance(seen, Claim) and self.concerns(seen):
-                verdict = self.verdict(frame.time_ns, frame.host, seen)
-                yield Finding(frame.time_ns, frame.host, seen, verdict)
+    def judge(self, time_ns: int, host: str, claim: Claim) -> Finding | None:
+        """Judge a claim that came into the switch from `host`; None if it concerns others."""
+        if not self.concerns(claim):
+            return None
+        return Finding(time_ns, host, claim, self.verdict(time_ns, host, claim))
 
     def concerns(self, claim: Claim) -> bool:
         """Whether the claim is for our addresses, or by our virtual MAC for another."""
@@ -156,8 +156,3 @@ class Judge:
         if start_ns is not None and start_ns - time_ns <= JUST_BEFORE_NS:
             return Verdict.BEFORE_FIRST_ADVERT
         return Verdict.NOT_MASTER
-
-    def is_probe(self, data: bytes) -> bool:
-        """Whether the frame is an echo request for one of the addresses."""
-        seen = sight(data)
-        return isinstance(seen, EchoRequest) and seen.address in self.group.addresses
