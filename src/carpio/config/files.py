@@ -17,7 +17,7 @@ from carpio.config.locate import KeyPath, key_lines
 from carpio.config.problems import Place, Problems
 from carpio.config.schema import TOP_LEVEL
 
-__all__ = ["DEFAULT_CONFIG", "Source", "parse", "read_sources"]
+__all__ = ["DEFAULT_CONFIG", "Source", "implied_include", "parse", "read_sources"]
 
 DEFAULT_CONFIG: Final = Path("/etc/carpio/carpio.toml")
 _SIZE_LIMIT: Final = 4 * 1024 * 1024
@@ -101,9 +101,9 @@ def _read(path: Path, place: Place, problems: Problems) -> Source | None:
         line = error.object[: error.start].count(b"\n") + 1
         problems.error(Place(path, line), "not valid TOML: not UTF-8 text", "save it as UTF-8")
         return None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        problems.error(Place(path), f"cannot be read: {reason}", "see that it exists, for you too")
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        problems.error(Place(path), what, "see that it exists, for you too")
         return None
     is_open = stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
     return parse(path, text, problems, is_open=is_open)
@@ -115,9 +115,14 @@ def _patterns(source: Source, problems: Problems, *, is_main: bool) -> list[tupl
         place = source.place("include")
         wanted = decode_key(_INCLUDE, source.data["include"], place, problems) or ()
         return [(source.place("include", i), pattern) for i, pattern in enumerate(wanted)]
-    if is_main and source.file == DEFAULT_CONFIG:
-        return [(Place(source.file), "conf.d/*.toml")]
-    return []
+    implied = implied_include(source.file) if is_main else ()
+    return [(Place(source.file), pattern) for pattern in implied]
+
+
+def implied_include(file: Path) -> tuple[str, ...]:
+    """Return what a main file without `include` includes: conf.d, beside the default file."""
+    is_default = Path(os.path.abspath(file)) == DEFAULT_CONFIG
+    return ("conf.d/*.toml",) if is_default else ()
 
 
 def _matches(directory: Path, pattern: str, place: Place, problems: Problems) -> list[Path]:

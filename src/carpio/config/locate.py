@@ -66,21 +66,21 @@ class _Scanner:
         self._at += 2 if is_element else 1
         keys = self._dotted_key()
         self._at += 2 if is_element else 1
-        path = self._resolve(keys if not is_element else keys[:-1])
-        if is_element:
-            path = (*path, keys[-1])
-            self.lines.setdefault(path, line)
-            index = self._arrays.get(path, -1) + 1
-            self._arrays[path] = index
-            path = (*path, index)
+        if not is_element:
+            return self._enter(keys, line)
+        path = (*self._enter(keys[:-1], line), keys[-1])
         self.lines.setdefault(path, line)
+        self._arrays[path] = self._arrays.get(path, -1) + 1
+        path = (*path, self._arrays[path])
+        self.lines[path] = line
         return path
 
-    def _resolve(self, keys: tuple[str, ...]) -> KeyPath:
+    def _enter(self, keys: tuple[str, ...], line: int) -> KeyPath:
         """Return the path of `keys`, entering the newest element of each list of tables."""
         path: KeyPath = ()
         for key in keys:
             path = (*path, key)
+            self.lines.setdefault(path, line)
             if path in self._arrays:
                 path = (*path, self._arrays[path])
         return path
