@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from carpio.wire.constants import BROADCAST_MAC, ETHERTYPE_ARP
 from carpio.wire.ethernet import ethernet_header
 
 __all__ = ["ArpMessage", "gratuitous_arp_frame", "parse_arp"]
 
-_LAYOUT = struct.Struct("!HHBBH6s4s6s4s")
-_ETHERNET_IPV4 = (1, 0x0800, 6, 4)
-_REQUEST = 1
+_LAYOUT: Final = struct.Struct("!6sH6s4s6s4s")
+_ETHERNET_IPV4: Final = bytes.fromhex("000108000604")
+"""Hardware type 1, protocol type 0x0800, and the lengths of their addresses."""
+_REQUEST: Final = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArpMessage:
+class ArpMessage(NamedTuple):
     """A request (1) or reply (2), with the MAC of the frame that carried it."""
 
     operation: int
@@ -39,7 +39,7 @@ def gratuitous_arp_frame(mac: bytes, address: bytes) -> bytes:
 
     Unlike FreeBSD's the Ethernet source is the virtual MAC too (docs/reference/conformance.md).
     """
-    packet = _LAYOUT.pack(*_ETHERNET_IPV4, _REQUEST, mac, address, bytes(6), address)
+    packet = _LAYOUT.pack(_ETHERNET_IPV4, _REQUEST, mac, address, bytes(6), address)
     return ethernet_header(BROADCAST_MAC, mac, ETHERTYPE_ARP) + packet
 
 
@@ -47,14 +47,7 @@ def parse_arp(data: bytes, offset: int, ethernet_source: bytes) -> ArpMessage | 
     """Take a message apart; None when it is cut or not IPv4 over Ethernet."""
     if len(data) < offset + _LAYOUT.size:
         return None
-    *kind, operation, sender_mac, sender, target_mac, target = _LAYOUT.unpack_from(data, offset)
-    if tuple(kind) != _ETHERNET_IPV4:
+    kind, operation, sender_mac, sender, target_mac, target = _LAYOUT.unpack_from(data, offset)
+    if kind != _ETHERNET_IPV4:
         return None
-    return ArpMessage(
-        operation=operation,
-        ethernet_source=ethernet_source,
-        sender_mac=sender_mac,
-        sender=sender,
-        target_mac=target_mac,
-        target=target,
-    )
+    return ArpMessage(operation, ethernet_source, sender_mac, sender, target_mac, target)

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from typing import Final
 
 from carpio.wire.constants import (
     ADVERTISEMENT,
@@ -17,11 +18,11 @@ from carpio.wire.constants import (
 
 __all__ = ["Authenticator", "Key"]
 
-_BLOCK = 64
+_BLOCK: Final = 64
 """Bytes of an SHA-1 block (FIPS 180-4)."""
-_INNER = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER = bytes(byte ^ 0x5C for byte in range(256))
-_NEVER_HASHED = frozenset((bytes(4), b"\xff" * 4, bytes(16), b"\xff" * 16))
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+_NEVER_HASHED: Final = frozenset((bytes(4), b"\xff" * 4, bytes(16), b"\xff" * 16))
 """Addresses that the reference uses as search sentinels (spec 4.2)."""
 
 

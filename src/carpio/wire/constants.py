@@ -30,6 +30,7 @@ __all__ = [
     "ETHERTYPE_VLAN",
     "ICMPV6",
     "KEY_LENGTH",
+    "ND_HOP_LIMIT",
     "NEIGHBOR_ADVERTISEMENT",
     "NEIGHBOR_SOLICITATION",
     "OPTION_SOURCE_LINK_LAYER",
@@ -74,6 +75,8 @@ ETHERTYPE_QINQ: Final = 0x88A8
 ETHERTYPE_IPV6: Final = 0x86DD
 ICMPV6: Final = 58
 """RFC 4443."""
+ND_HOP_LIMIT: Final = 255
+"""RFC 4861, 7.1: a message that a router forwarded does not count."""
 NEIGHBOR_SOLICITATION: Final = 135
 NEIGHBOR_ADVERTISEMENT: Final = 136
 OPTION_SOURCE_LINK_LAYER: Final = 1

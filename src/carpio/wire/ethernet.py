@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from typing import Final
 
 from carpio.wire.constants import ETHERTYPE_QINQ, ETHERTYPE_VLAN
 
 __all__ = [
-    "ETHERNET_LENGTH",
+    "ETHERTYPE_OFFSET",
     "ethernet_header",
     "ethertype_and_offset",
     "format_mac",
@@ -15,15 +17,16 @@ __all__ = [
     "virtual_mac",
 ]
 
-ETHERNET_LENGTH = 14
-_VIRTUAL_MAC_PREFIX = bytes.fromhex("00005e0001")
+ETHERTYPE_OFFSET: Final = 12
+_COLON_NOTATION: Final = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_VIRTUAL_MAC_PREFIX: Final = bytes.fromhex("00005e0001")
 """Spec 3: the same for IPv4 and IPv6."""
-_TYPE = struct.Struct("!H")
+_TYPE: Final = struct.Struct("!H")
 
 
 def virtual_mac(vhid: int) -> bytes:
     """Return 00:00:5e:00:01:`vhid`. Raises ValueError outside 0..255."""
-    return _VIRTUAL_MAC_PREFIX + vhid.to_bytes(1, "big")
+    return _VIRTUAL_MAC_PREFIX + bytes((vhid,))
 
 
 def format_mac(mac: bytes) -> str:
@@ -33,10 +36,9 @@ def format_mac(mac: bytes) -> str:
 
 def parse_mac(text: str) -> bytes:
     """Read colon notation. Raises ValueError."""
-    mac = bytes.fromhex(text.replace(":", ""))
-    if len(mac) != 6:
-        raise ValueError(f"a MAC address has 6 bytes: {text}")
-    return mac
+    if not _COLON_NOTATION.fullmatch(text):
+        raise ValueError(f"a MAC address looks like 00:00:5e:00:01:01, not {text!r}")
+    return bytes.fromhex(text.replace(":", ""))
 
 
 def ethernet_header(destination: bytes, source: bytes, ethertype: int) -> bytes:
@@ -44,9 +46,14 @@ def ethernet_header(destination: bytes, source: bytes, ethertype: int) -> bytes:
     return destination + source + _TYPE.pack(ethertype)
 
 
-def ethertype_and_offset(frame: bytes) -> tuple[int, int, int | None] | None:
-    """Return (ethertype, offset of the payload, VLAN id or None) behind any tags; None if cut."""
-    offset, vlan = 12, None
+def ethertype_and_offset(
+    frame: bytes, offset: int = ETHERTYPE_OFFSET
+) -> tuple[int, int, int | None] | None:
+    """Return (ethertype, offset of the payload, innermost VLAN id or None); None if cut.
+
+    `offset` is where the type is, or the first 802.1Q or 802.1ad tag.
+    """
+    vlan = None
     while offset + 2 <= len(frame):
         (ethertype,) = _TYPE.unpack_from(frame, offset)
         if ethertype not in (ETHERTYPE_VLAN, ETHERTYPE_QINQ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Final
 
 from carpio.errors import DecodeError
 from carpio.wire.checksum import internet_checksum
@@ -15,12 +16,13 @@ from carpio.wire.constants import (
     VRRP_MINIMUM,
     VRRP_VERSION,
     DropReason,
+    Family,
 )
 
 __all__ = ["CarpHeader", "decode_advertisement", "encode_advertisement"]
 
-_LAYOUT = struct.Struct("!BBBBBBH8s20s")
-_VERSION_TYPE = CARP_VERSION << 4 | ADVERTISEMENT
+_LAYOUT: Final = struct.Struct("!BBBBBBH8s20s")
+_VERSION_TYPE: Final = CARP_VERSION << 4 | ADVERTISEMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +50,19 @@ def encode_advertisement(
     return packed[:6] + internet_checksum(packed).to_bytes(2, "big") + packed[8:]
 
 
-def decode_advertisement(payload: bytes) -> CarpHeader:
+def decode_advertisement(payload: bytes, family: Family = Family.IPV4) -> CarpHeader:
     """Check length, version and checksum, in the order of spec 5.1, and take apart.
 
-    The checksum may be right over the whole payload or over its first 36 bytes (R-058). A VRRPv3
-    packet (version 3) passes with empty counter and digest, for the caller to say whose it is.
+    The checksum must be right over the first 36 bytes or, with IPv4, over the whole payload
+    (R-058). A VRRPv3 packet (version 3) passes with empty counter and digest, for the caller to
+    say that there is no such vhid, or that it speaks another version. The texts are those of the
+    debug log, without the routine in front and the interface behind.
     Raises DecodeError.
     """
     if len(payload) < VRRP_MINIMUM:
-        raise DecodeError(DropReason.BADLEN, f"received len {len(payload)}")
+        raise DecodeError(
+            DropReason.BADLEN, f"received len {len(payload)} < sizeof(struct vrrpv3_header)"
+        )
     version = payload[0] >> 4
     if version == VRRP_VERSION:
         return CarpHeader(
@@ -73,7 +79,7 @@ def decode_advertisement(payload: bytes) -> CarpHeader:
     if len(payload) < CARP_LENGTH:
         raise DecodeError(DropReason.BADLEN, f"received len {len(payload)} < {CARP_LENGTH}")
     head = payload[:CARP_LENGTH]
-    if internet_checksum(head) and (len(payload) == CARP_LENGTH or internet_checksum(payload)):
+    if internet_checksum(head) and (family is Family.IPV6 or internet_checksum(payload)):
         raise DecodeError(DropReason.BADSUM, "checksum failed")
     first, vhid, advskew, authlen, demote, advbase, _sum, counter, digest = _LAYOUT.unpack(head)
     return CarpHeader(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import struct
+from typing import Final, TypeAlias
 
 from carpio.wire.checksum import internet_checksum
 from carpio.wire.constants import CARP_GROUP_V4, CARP_PROTOCOL, CARP_TTL
 
 __all__ = ["Ipv4Packet", "carp_ipv4_header", "parse_ipv4"]
 
-_LAYOUT = struct.Struct("!BBHHHBBH4s4s")
-_DONT_FRAGMENT = 0x4000
-_FRAGMENT_BITS = 0x3FFF
+_LAYOUT: Final = struct.Struct("!BBHHHBBH4s4s")
+_WANTED: Final = struct.Struct("!BxHxxHBBxx4s4s")
+"""The same without TOS, id and checksum."""
+_DONT_FRAGMENT: Final = 0x4000
+_FRAGMENT_BITS: Final = 0x3FFF
+"""More-fragments flag and fragment offset."""
 
-Ipv4Packet = tuple[bytes, bytes, int, int, bytes]
+Ipv4Packet: TypeAlias = tuple[bytes, bytes, int, int, bytes]
 """Source, destination, TTL, protocol, payload cut to the length that the header tells."""
 
 
@@ -28,15 +32,15 @@ def carp_ipv4_header(source: bytes, *, dscp: int, payload_length: int) -> bytes:
 
 
 def parse_ipv4(data: bytes, offset: int = 0) -> Ipv4Packet | None:
-    """Take a packet apart; None when it is damaged or a fragment."""
-    if len(data) < offset + _LAYOUT.size:
+    """Take a packet apart; None when its header makes no sense, or for a fragment.
+
+    The payload is shorter than the header tells when `data` ends before. The header checksum is
+    not looked at: captures of a sender that leaves it to the hardware hold none.
+    """
+    if len(data) < offset + _WANTED.size:
         return None
-    first, _tos, total, _id, fragment, ttl, protocol, _sum, source, destination = (
-        _LAYOUT.unpack_from(data, offset)
-    )
+    first, total, fragment, ttl, protocol, source, destination = _WANTED.unpack_from(data, offset)
     header = (first & 0x0F) * 4
-    if first >> 4 != 4 or header < _LAYOUT.size or fragment & _FRAGMENT_BITS:
-        return None
-    if total < header or len(data) < offset + header:
+    if first >> 4 != 4 or header < _LAYOUT.size or total < header or fragment & _FRAGMENT_BITS:
         return None
     return source, destination, ttl, protocol, data[offset + header : offset + total]

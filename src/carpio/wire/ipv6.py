@@ -1,23 +1,25 @@
 """IPv6 headers: the one that carries adverts, and as much reading as CARP needs (RFC 8200).
 
-A packet of protocol 112 behind extension headers is not an advert: no BSD sends such a thing,
-and none of them would look behind the headers either.
+Protocol 112 behind extension headers, fragments included, is not an advert here: no BSD sends
+such a packet (R-007).
 """
 
 from __future__ import annotations
 
 import struct
+from typing import Final, TypeAlias
 
 from carpio.wire.checksum import internet_checksum
 from carpio.wire.constants import CARP_GROUP_V6, CARP_PROTOCOL, CARP_TTL
 
-__all__ = ["IPV6_LENGTH", "Ipv6Packet", "carp_ipv6_header", "ipv6_header", "parse_ipv6", "pseudo"]
+__all__ = ["Ipv6Packet", "carp_ipv6_header", "ipv6_header", "parse_ipv6", "pseudo_checksum"]
 
-IPV6_LENGTH = 40
-_LAYOUT = struct.Struct("!IHBB16s16s")
-_VERSION = 6 << 28
+_LAYOUT: Final = struct.Struct("!IHBB16s16s")
+_PSEUDO: Final = struct.Struct("!16s16sII")
+"""RFC 8200, 8.1."""
+_VERSION: Final = 6
 
-Ipv6Packet = tuple[bytes, bytes, int, int, bytes]
+Ipv6Packet: TypeAlias = tuple[bytes, bytes, int, int, bytes]
 """Source, destination, hop limit, next header, payload cut to the length that the header tells."""
 
 
@@ -25,7 +27,7 @@ def ipv6_header(
     source: bytes, destination: bytes, *, protocol: int, payload_length: int, dscp: int = 0
 ) -> bytes:
     """Return a 40-byte header with hop limit 255 and flow label 0."""
-    first = _VERSION | dscp << 22
+    first = _VERSION << 28 | dscp << 22
     return _LAYOUT.pack(first, payload_length, protocol, CARP_TTL, source, destination)
 
 
@@ -37,17 +39,20 @@ def carp_ipv6_header(source: bytes, *, dscp: int, payload_length: int) -> bytes:
 
 
 def parse_ipv6(data: bytes, offset: int = 0) -> Ipv6Packet | None:
-    """Take a packet apart; None when it is damaged."""
-    if len(data) < offset + IPV6_LENGTH:
+    """Take a packet apart; None when its header makes no sense.
+
+    The payload is shorter than the header tells when `data` ends before.
+    """
+    start = offset + _LAYOUT.size
+    if len(data) < start:
         return None
     first, length, protocol, hop_limit, source, destination = _LAYOUT.unpack_from(data, offset)
-    if first >> 28 != 6:
+    if first >> 28 != _VERSION:
         return None
-    start = offset + IPV6_LENGTH
     return source, destination, hop_limit, protocol, data[start : start + length]
 
 
-def pseudo(source: bytes, destination: bytes, protocol: int, payload: bytes) -> int:
-    """Return the checksum over the pseudo header and `payload` (RFC 8200, 8.1)."""
-    header = source + destination + struct.pack("!II", len(payload), protocol)
+def pseudo_checksum(source: bytes, destination: bytes, protocol: int, payload: bytes) -> int:
+    """Return the checksum over the pseudo header and `payload`."""
+    header = _PSEUDO.pack(source, destination, len(payload), protocol)
     return internet_checksum(header + payload)
