@@ -29,12 +29,13 @@ class Environment:
     @classmethod
     def of_process(cls) -> Environment:
         """Return the environment of this process. Paths stay as they were typed."""
+        stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - a closed stream is None
         return cls(
-            stdout=sys.stdout,
-            stderr=sys.stderr,
+            stdout=stdout,
+            stderr=sys.stderr or stdout,
             environ=os.environ,
             cwd=Path(),
-            stdout_is_tty=sys.stdout.isatty(),
+            stdout_is_tty=stdout.isatty(),
         )
 
     def path(self, text: str) -> Path:

@@ -7,15 +7,12 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.parser import TextRequested, UsageError, parse
+from carpio.cli.spec import DEBUG
 from carpio.errors import CarpioError, ConfigError, ControlError, PlatformError
-
-if TYPE_CHECKING:
-    import argparse
 
 __all__ = ["daemon_entry_point", "entry_point", "main"]
 
@@ -23,24 +20,21 @@ __all__ = ["daemon_entry_point", "entry_point", "main"]
 def main(argv: Sequence[str], environment: Environment) -> ExitStatus:
     """Run one command; `argv` is without the program's name. Raises nothing but with --debug."""
     try:
-        arguments = parse(argv)
-    except TextRequested as text:
-        environment.say(str(text))
-        return ExitStatus.DONE
-    except UsageError as error:
-        environment.remark(str(error))
-        return ExitStatus.USAGE
-    try:
-        return _run(arguments, environment)
+        return _run(argv, environment)
     except Exception as error:
-        if "debug" in arguments and not isinstance(error, BrokenPipeError):
+        if DEBUG.name in argv and not isinstance(error, BrokenPipeError | UsageError):
             raise
         return _explain(error, environment)
     except KeyboardInterrupt:
         return ExitStatus.FAILED
 
 
-def _run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
+def _run(argv: Sequence[str], environment: Environment) -> ExitStatus:
+    try:
+        arguments = parse(argv)
+    except TextRequested as text:
+        environment.say(str(text))
+        return ExitStatus.DONE
     command = importlib.import_module(f"carpio.cli.commands.{arguments.command.module}")
     status = ExitStatus(command.run(arguments, environment))
     environment.stdout.flush()
@@ -62,6 +56,9 @@ def _explain(error: Exception, environment: Environment) -> ExitStatus:
         case CarpioError():
             environment.remark(f"carpio: {error}")
             return _status_of(error)
+        case OSError():
+            environment.remark(f"carpio: {error}")
+            return ExitStatus.FAILED
         case _:
             environment.remark(
                 f"carpio: internal error: {type(error).__name__}: {error}; "
@@ -93,7 +90,7 @@ def _be(argv: Sequence[str]) -> int:
     status = main(argv, environment)
     try:
         environment.stdout.flush()
-    except BrokenPipeError:
-        # Python would flush once more at exit and complain.
+    except OSError:
+        # Python would flush once more at exit and complain, as `main` did if there was reason.
         os.dup2(os.open(os.devnull, os.O_WRONLY), environment.stdout.fileno())
     return status
