@@ -15,6 +15,8 @@ from carpio.errors import PlatformError
 from carpio.runtime.rtnetlink import RouteSocket
 from carpio.runtime.rtobjects import (
     ARPHRD_ETHER,
+    IFA_F_DADFAILED,
+    IFA_F_TENTATIVE,
     IFF_LOOPBACK,
     Address,
     IpAddress,
@@ -68,6 +70,16 @@ class Inventory:
             and a.prefix_length == network.prefixlen
             and a.address in network
             for a in self.addresses
+        )
+
+    def awaits_detection(self, index: int) -> bool:
+        """True while duplicate address detection runs on an interface's link-local address.
+
+        Until it ends the interface cannot solicit neighbours, hence not answer over IPv6.
+        """
+        return any(
+            a.address.is_link_local and a.flags & IFA_F_TENTATIVE and not a.flags & IFA_F_DADFAILED
+            for a in self.addresses_of(index)
         )
 
     def source_towards(self, parent: int, target: IPv6Address) -> IPv6Address | None:

@@ -42,6 +42,7 @@ from carpio.runtime.plane import Plane, boot_time, dead_man_time
 from carpio.runtime.rtnetlink import open_route_socket, receive_notifications
 from carpio.runtime.rtobjects import MONITOR_GROUPS, Address, Link, Notification, Route
 from carpio.runtime.settings import StateFile
+from carpio.wire.constants import Family
 from carpio.wire.packet import Datagram, dissect
 
 __all__ = ["Stack"]
@@ -57,6 +58,8 @@ _AUDIT_DELAY = Nanoseconds(20_000_000)
 """Changes by others come in groups; one look after this time serves all."""
 _AUDIT_INTERVAL = Nanoseconds(10_000_000_000)
 """A look without any notification, against what nobody reports."""
+_NOT_READY = "waiting until duplicate address detection of the interface is over"
+_LEVEL = {True: logging.INFO, False: logging.ERROR}
 
 
 class Stack:
@@ -300,7 +303,8 @@ class Stack:
         self.claims.configure(instances)
         for key, reason in refusals.items():
             if self._refusals.get(key) != reason:
-                log.error("carpio: %s: refused: %s", key, reason)
+                waiting = reason == _NOT_READY
+                log.log(_LEVEL[waiting], "carpio: %s: refused: %s", key, reason)
                 self._inbox.append(AddressesRefused(key, reason))
         for key in [key for key in self._refusals if key not in refusals]:
             log.info("carpio: %s: no longer refused", key)
@@ -341,6 +345,13 @@ class Stack:
                 carpdev.prepare(here, sources, self._config.dscp)
             except PlatformError as error:
                 refused |= {config.instance: str(error) for config in here}
+            if look.awaits_detection(carpdev.link.index):
+                # a MASTER that cannot find its neighbours would only cut them off
+                refused |= {
+                    config.instance: _NOT_READY
+                    for config in here
+                    if config.instance not in masters and _has_ipv6(config)
+                }
         return refused
 
     # -- resuming ------------------------------------------------------------------------------
@@ -383,6 +394,10 @@ class Stack:
                 )
             elif isinstance(effect, ReportDrop):
                 log.debug("%s", effect.text)
+
+
+def _has_ipv6(config: InstanceConfig) -> bool:
+    return any(address.family is Family.IPV6 for address in config.addresses)
 
 
 def _fingerprint(config: InstanceConfig) -> str:
