@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import struct
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 from carpio.wire.checksum import internet_checksum
-from carpio.wire.constants import CARP_GROUP_V4, CARP_PROTOCOL, CARP_TTL
+from carpio.wire.constants import CARP_GROUP_V4, CARP_PROTOCOL, CARP_TTL, DropReason
 
 __all__ = ["Ipv4Packet", "carp_ipv4_header", "parse_ipv4"]
 
 _LAYOUT: Final = struct.Struct("!BBHHHBBH4s4s")
-_WANTED: Final = struct.Struct("!BxHxxHBBxx4s4s")
-"""The same without TOS, id and checksum."""
 _DONT_FRAGMENT: Final = 0x4000
-_FRAGMENT_BITS: Final = 0x3FFF
-"""More-fragments flag and fragment offset."""
+_VERSION: Final = 4
+_MORE_FRAGMENTS: Final = 0x2000
+_FRAGMENT_OFFSET: Final = 0x1FFF
 
-Ipv4Packet: TypeAlias = tuple[bytes, bytes, int, int, bytes]
-"""Source, destination, TTL, protocol, payload cut to the length that the header tells."""
+
+class Ipv4Packet(NamedTuple):
+    """What CARP wants to know of a packet."""
+
+    source: bytes
+    destination: bytes
+    ttl: int
+    protocol: int
+    payload: bytes
+    """Cut to the length that the header tells; empty for a fragment that is not the first."""
+    defect: DropReason | None
+    """Why no host would deliver the packet: BADSUM (header) or BADLEN (cut short, fragment)."""
 
 
 def carp_ipv4_header(source: bytes, *, dscp: int, payload_length: int) -> bytes:
@@ -32,15 +41,22 @@ def carp_ipv4_header(source: bytes, *, dscp: int, payload_length: int) -> bytes:
 
 
 def parse_ipv4(data: bytes, offset: int = 0) -> Ipv4Packet | None:
-    """Take a packet apart; None when its header makes no sense, or for a fragment.
+    """Take a packet apart; None when its header makes no sense.
 
-    The payload is shorter than the header tells when `data` ends before. The header checksum is
-    not looked at: captures of a sender that leaves it to the hardware hold none.
+    A header checksum of 0 passes: the sender's own capture holds it when hardware fills it in.
     """
-    if len(data) < offset + _WANTED.size:
+    if len(data) < offset + _LAYOUT.size:
         return None
-    first, total, fragment, ttl, protocol, source, destination = _WANTED.unpack_from(data, offset)
-    header = (first & 0x0F) * 4
-    if first >> 4 != 4 or header < _LAYOUT.size or total < header or fragment & _FRAGMENT_BITS:
+    first, _tos, total, _id, fragment, ttl, protocol, checksum, source, destination = (
+        _LAYOUT.unpack_from(data, offset)
+    )
+    start, end = offset + (first & 0x0F) * 4, offset + total
+    if first >> 4 != _VERSION or start < offset + _LAYOUT.size or end < start:
         return None
-    return source, destination, ttl, protocol, data[offset + header : offset + total]
+    payload = b"" if fragment & _FRAGMENT_OFFSET else data[start:end]
+    defect = None
+    if len(data) < end or fragment & (_MORE_FRAGMENTS | _FRAGMENT_OFFSET):
+        defect = DropReason.BADLEN
+    elif checksum and internet_checksum(data[offset:start]):
+        defect = DropReason.BADSUM
+    return Ipv4Packet(source, destination, ttl, protocol, payload, defect)

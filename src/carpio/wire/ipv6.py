@@ -7,10 +7,10 @@ such a packet (R-007).
 from __future__ import annotations
 
 import struct
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 from carpio.wire.checksum import internet_checksum
-from carpio.wire.constants import CARP_GROUP_V6, CARP_PROTOCOL, CARP_TTL
+from carpio.wire.constants import CARP_GROUP_V6, CARP_PROTOCOL, CARP_TTL, DropReason
 
 __all__ = ["Ipv6Packet", "carp_ipv6_header", "ipv6_header", "parse_ipv6", "pseudo_checksum"]
 
@@ -19,8 +19,18 @@ _PSEUDO: Final = struct.Struct("!16s16sII")
 """RFC 8200, 8.1."""
 _VERSION: Final = 6
 
-Ipv6Packet: TypeAlias = tuple[bytes, bytes, int, int, bytes]
-"""Source, destination, hop limit, next header, payload cut to the length that the header tells."""
+
+class Ipv6Packet(NamedTuple):
+    """What CARP wants to know of a packet."""
+
+    source: bytes
+    destination: bytes
+    hop_limit: int
+    protocol: int
+    payload: bytes
+    """Cut to the length that the header tells."""
+    defect: DropReason | None
+    """Why no host would deliver the packet: BADLEN (cut short)."""
 
 
 def ipv6_header(
@@ -39,17 +49,16 @@ def carp_ipv6_header(source: bytes, *, dscp: int, payload_length: int) -> bytes:
 
 
 def parse_ipv6(data: bytes, offset: int = 0) -> Ipv6Packet | None:
-    """Take a packet apart; None when its header makes no sense.
-
-    The payload is shorter than the header tells when `data` ends before.
-    """
+    """Take a packet apart; None when its header makes no sense."""
     start = offset + _LAYOUT.size
     if len(data) < start:
         return None
     first, length, protocol, hop_limit, source, destination = _LAYOUT.unpack_from(data, offset)
     if first >> 28 != _VERSION:
         return None
-    return source, destination, hop_limit, protocol, data[start : start + length]
+    defect = DropReason.BADLEN if len(data) < start + length else None
+    payload = data[start : start + length]
+    return Ipv6Packet(source, destination, hop_limit, protocol, payload, defect)
 
 
 def pseudo_checksum(source: bytes, destination: bytes, protocol: int, payload: bytes) -> int:

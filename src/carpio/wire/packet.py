@@ -13,6 +13,7 @@ from carpio.wire.constants import (
     ETHERTYPE_IPV6,
     ICMPV6,
     ND_HOP_LIMIT,
+    DropReason,
     Family,
 )
 from carpio.wire.ethernet import ETHERTYPE_OFFSET, ethertype_and_offset
@@ -37,6 +38,8 @@ class Datagram(NamedTuple):
     """Empty where the link layer has none."""
     vlan: int | None
     payload: bytes
+    defect: DropReason | None = None
+    """Why no host would deliver the packet: see `Ipv4Packet.defect`."""
 
     @property
     def source_address(self) -> IPv4Address | IPv6Address:
@@ -49,11 +52,17 @@ Packet: TypeAlias = Datagram | ArpMessage | NeighbourMessage
 
 def dissect(frame: bytes) -> Packet | None:
     """Read an Ethernet frame; None for what is of no interest or damaged. Never raises."""
-    return dissect_typed(frame, ETHERTYPE_OFFSET, frame[6:12])
+    packet = dissect_typed(frame, ETHERTYPE_OFFSET, frame[6:12])
+    if isinstance(packet, Datagram) and packet.defect is not None:
+        return None
+    return packet
 
 
 def dissect_typed(data: bytes, offset: int, ethernet_source: bytes) -> Packet | None:
-    """Read a packet whose EtherType, or first VLAN tag, is at `offset`; None as for `dissect`."""
+    """Read a packet whose EtherType, or first VLAN tag, is at `offset`.
+
+    None for what is of no interest. Unlike `dissect` it returns a Datagram with a defect too.
+    """
     found = ethertype_and_offset(data, offset)
     if found is None:
         return None
@@ -68,7 +77,7 @@ def dissect_typed(data: bytes, offset: int, ethernet_source: bytes) -> Packet | 
 
 
 def dissect_ip(data: bytes, offset: int = 0) -> Datagram | NeighbourMessage | None:
-    """Read an IPv4 or IPv6 packet that comes without Ethernet; None as for `dissect`."""
+    """Read an IPv4 or IPv6 packet that comes without Ethernet; otherwise as `dissect_typed`."""
     return _dissect_ipv4(data, offset, b"", None) or _dissect_ipv6(data, offset, b"", None)
 
 
@@ -78,10 +87,10 @@ def _dissect_ipv4(
     parsed = parse_ipv4(data, offset)
     if parsed is None:
         return None
-    source, destination, ttl, protocol, payload = parsed
+    source, destination, ttl, protocol, payload, defect = parsed
     if protocol != CARP_PROTOCOL:
         return None
-    return Datagram(Family.IPV4, source, destination, ttl, ethernet_source, vlan, payload)
+    return Datagram(Family.IPV4, source, destination, ttl, ethernet_source, vlan, payload, defect)
 
 
 def _dissect_ipv6(
@@ -90,9 +99,11 @@ def _dissect_ipv6(
     parsed = parse_ipv6(data, offset)
     if parsed is None:
         return None
-    source, destination, hop_limit, protocol, payload = parsed
+    source, destination, ttl, protocol, payload, defect = parsed
     if protocol == CARP_PROTOCOL:
-        return Datagram(Family.IPV6, source, destination, hop_limit, ethernet_source, vlan, payload)
-    if protocol == ICMPV6 and hop_limit == ND_HOP_LIMIT:
+        return Datagram(
+            Family.IPV6, source, destination, ttl, ethernet_source, vlan, payload, defect
+        )
+    if protocol == ICMPV6 and ttl == ND_HOP_LIMIT:
         return parse_ndp(payload, source, ethernet_source)
     return None
