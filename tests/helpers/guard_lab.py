@@ -8,6 +8,7 @@ What was sent before a marker and did not arrive before it was dropped: no waiti
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import socket
@@ -45,6 +46,7 @@ __all__ = [
     "ip6",
     "na",
     "ns",
+    "suppress_refusal",
     "tagged",
 ]
 
@@ -245,11 +247,8 @@ class GuardLab:
         out = self._socket(self.host, device, 0)
         _drain(capture)
         for frame in frames:
-            try:
+            with suppress_refusal():
                 out.send(frame)
-            except OSError as error:  # a refused frame is reported as ENOBUFS
-                if error.errno != 105:
-                    raise
         marker = self._marker(PARENT_MAC, BROADCAST)
         out.send(marker)
         return [frame for frame in _until(capture, marker) if frame in _comparable(frames)]
@@ -279,6 +278,19 @@ class GuardLab:
         marker = self._marker(PEER_MAC, BROADCAST, protocol)
         wire.send(marker)
         return [frame for frame in _until(capture, marker) if frame in _comparable(frames)]
+
+    def sent_between(self, near: str, far: str, frame: bytes) -> list[bytes]:
+        """Send `frame` from `near` to its other end `far`, both in the host; return it if seen."""
+        capture = self._socket(self.host, far, _ETH_P_ALL)
+        out = self._socket(self.host, near, 0)
+        marker = self._marker(PARENT_MAC, BROADCAST)
+        with suppress_refusal():
+            out.send(frame)
+        out.send(marker)
+        found = [seen for seen in _until(capture, marker) if seen == frame]
+        for key in [key for key in self._sockets if key[1] in (near, far)]:
+            self._sockets.pop(key).close()  # the cable may be made again
+        return found
 
     def listen(self, device: str = "p0") -> Callable[[], list[bytes]]:
         """Begin to capture at the far end; the result drains what has come so far."""
@@ -310,6 +322,16 @@ class GuardLab:
 
             self._sockets[key] = self._namespaces[namespace].call(opener)
         return self._sockets[key]
+
+
+@contextmanager
+def suppress_refusal() -> Iterator[None]:
+    """Let the guard refuse a frame, which is reported to its sender as ENOBUFS."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOBUFS:
+            raise
 
 
 @contextmanager
