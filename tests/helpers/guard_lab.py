@@ -261,7 +261,7 @@ class GuardLab:
         wire = self._socket(self.peer, _far_end(device), _ETH_P_ALL)
         _drain(wire)
         address = {"p0": PARENT4, "q0": "10.78.0.1"}[device]
-        asking = f"10.{address.split('.')[1]}.0.{next(self._numbers) % 200 + 3}"
+        asking = f"10.{address.split('.')[1]}.0.{next(self._numbers) % 100 + 110}"
         for frame in frames:
             wire.send(frame)
         wire.send(arp(ether=PEER_MAC, sender_mac=PEER_MAC, sender=asking, target=address))

@@ -354,6 +354,8 @@ def provoke_parent_with_address(lab: GuardLab) -> list[bytes]:
 
 def provoke_parent_with_address6(lab: GuardLab) -> list[bytes]:
     lab.ip("addr", "add", f"{VIP6}/64", "dev", "p0", "nodad")
+    # a work queue joins the group to which the question goes
+    assert eventually(lambda: "ff02::1:ff00:100" in lab.ip("maddr", "show", "dev", "p0"))
     ask = ns(ether=PEER_MAC, source=PEER6, target=VIP6, option=PEER_MAC, to=_group_mac(VIP6))
     return lab.answers(ask)
 
