@@ -79,3 +79,12 @@ def test_r057_the_last_eight_of_our_own_are_known_again():
 def test_a_payload_carries_the_rank_it_was_given():
     header = decode_advertisement(Signer(group("9@eth0"), FixedEntropy()).sign(3, 240))
     assert (header.vhid, header.advbase, header.advskew) == (9, 3, 240)
+
+
+def test_r057_a_peer_of_another_rank_with_the_same_counter_is_no_echo():
+    signer = Signer(group(), FixedEntropy())
+    hear(signer, 500)
+    signer.sign(1, 240)
+    assert not signer.is_echo(decode_advertisement(payload_of(group(), counter=501)))
+    demoted = payload_of(group(), counter=501, advskew=240)
+    assert signer.is_echo(decode_advertisement(demoted))

@@ -32,7 +32,7 @@ class Signer:
         self._vhid = config.vhid
         self._entropy = entropy
         self._counter: int | None = None
-        self._sent: deque[bytes] = deque(maxlen=_ECHOES_KEPT)
+        self._sent: deque[tuple[bytes, int, int]] = deque(maxlen=_ECHOES_KEPT)
         self.configure(config)
 
     def configure(self, config: InstanceConfig) -> None:
@@ -44,12 +44,16 @@ class Signer:
         """Return the payload of a new advertisement."""
         counter = self._next_counter().to_bytes(8, "big")
         digest = self._authenticator.digest(counter)
-        self._sent.append(digest)
+        self._sent.append((digest, advbase, advskew))
         return encode_advertisement(self._vhid, advskew, advbase, counter, digest)
 
     def is_echo(self, header: CarpHeader) -> bool:
-        """Tell whether this is one of the last advertisements that we sent."""
-        return header.digest in self._sent
+        """Tell whether this is one of the last advertisements that we sent.
+
+        The rank is compared too: a peer that answers our advertisement at once continues our
+        counter, and its digest is then the one of our next advertisement, if that left already.
+        """
+        return (header.digest, header.advbase, header.advskew) in self._sent
 
     def accepts(self, header: CarpHeader) -> bool:
         """Check the digest; when it is right take over the counter, in every state."""
