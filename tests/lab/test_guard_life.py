@@ -341,6 +341,28 @@ def test_nft_prints_addresses_macs_and_comments(lab: GuardLab, guard: Guard) -> 
         assert expected in printed
 
 
+def test_nft_reads_the_rules_as_they_were_meant(lab: GuardLab, guard: Guard) -> None:
+    printed = lab.run("nft", "--debug=netlink", "list", "chain", "netdev", "carpio", "ip4_p0")
+    expressions = [line.strip() for line in printed.splitlines() if line.startswith("  [")]
+    assert expressions == [
+        "[ payload load 4b @ network header + 12 => reg 1 ]",
+        "[ lookup reg 1 set mac4_p0 0x1 ]",
+        "[ immediate reg 0 accept ]",
+        "[ payload load 4b @ network header + 16 => reg 1 ]",
+        "[ cmp eq reg 1 0x120000e0 ]",
+        "[ payload load 1b @ network header + 9 => reg 1 ]",
+        "[ cmp eq reg 1 0x00000070 ]",
+        "[ immediate reg 0 accept ]",
+        "[ payload load 4b @ network header + 12 => reg 1 ]",
+        "[ lookup reg 1 set mac4_p0 dreg 1 0x0 ]",
+        "[ payload write reg 1 => 6b @ link header + 6 csum_type 0 csum_off 0 csum_flags 0x0 ]",
+        "[ payload load 6b @ link header + 6 => reg 1 ]",
+        "[ lookup reg 1 set master_p0 0x1 ]",
+        "[ counter pkts 0 bytes 0 ]",
+        "[ immediate reg 0 drop ]",
+    ]
+
+
 def test_using_a_guard_before_it_is_claimed_is_refused(lab: GuardLab) -> None:
     with pytest.raises(PlatformError, match="before it is claimed"):
         lab.guard().install(GROUPS)
