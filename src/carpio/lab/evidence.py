@@ -37,8 +37,7 @@ def tally_of(files: Mapping[str, Path], group: Group, from_ns: int = 0) -> Tally
     judge = judge_of(files, group)
     tally = Tally()
     for frame in host_frames(files):
-        seen = sight(frame.data)
-        if frame.time_ns >= from_ns and isinstance(seen, Claim):
-            if finding := judge.judge(frame.time_ns, frame.host, seen):
-                tally.add(finding)
+        seen = sight(frame.data) if frame.time_ns >= from_ns else None
+        if isinstance(seen, Claim) and (finding := judge.judge(frame.time_ns, frame.host, seen)):
+            tally.add(finding)
     return tally

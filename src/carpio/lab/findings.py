@@ -107,7 +107,8 @@ def _problems(found: StepFindings) -> Iterable[str]:
     if wrong := found.tally.count_wrong():
         yield f"{wrong} wrong claims, the first: {found.tally.wrong_claims[0]}"
     if wrong := found.tally.count_wrong(traffic=True):
-        yield f"{wrong} packets sent from the address wrongly, the first: {found.tally.wrong_traffic[0]}"
+        first = found.tally.wrong_traffic[0]
+        yield f"{wrong} packets sent from the address wrongly, the first: {first}"
     if found.master != expected:
         yield f"master at the end is {found.master or 'nobody'}, not {expected}"
     if found.after_limit_ms is not None and found.after_limit_ms < 0:
