@@ -84,6 +84,9 @@ LIES = {
     "ARP of the NIC's address inside the virtual MAC's frame": garp(
         PARENT_MAC, PARENT4, ether=VMAC
     ),
+    "ARP of the NIC's address with the virtual MAC inside the NIC's frame": garp(
+        VMAC, PARENT4, ether=PARENT_MAC
+    ),
     "NA with the NIC's MAC": na(ether=PARENT_MAC, target=VIP6, option=PARENT_MAC),
     "NA without option with the NIC's MAC": na(ether=PARENT_MAC, target=VIP6),
     "NA from another source with the NIC's MAC": na(ether=PARENT_MAC, target=VIP6, source=PARENT6),
@@ -91,12 +94,18 @@ LIES = {
     "NA for the NIC's address from the virtual MAC": na(
         ether=VMAC, source=VIP6, target=PARENT6, option=VMAC
     ),
+    "NA without option for the NIC's address from the virtual MAC": na(
+        ether=VMAC, source=VIP6, target=PARENT6
+    ),
     "NA for the NIC's address with the virtual MAC as option": na(
         ether=PARENT_MAC, target=PARENT6, option=VMAC
     ),
     "NA for a link-local address of the group": na(ether=PARENT_MAC, target="fe80::1"),
     "NS sent from the address with the NIC's MAC": ns(
         ether=PARENT_MAC, source=VIP6, target=PEER6, option=PARENT_MAC
+    ),
+    "NS without option sent from the address with the NIC's MAC": ns(
+        ether=PARENT_MAC, source=VIP6, target=PEER6
     ),
     "NS with the NIC's MAC as option": ns(ether=VMAC, source=VIP6, target=PEER6, option=PARENT_MAC),
     "NS of the NIC's address with the virtual MAC as option": ns(
@@ -208,10 +217,11 @@ def test_traffic_from_the_address_is_given_the_virtual_mac_or_dropped(
     [
         garp(PARENT_MAC),
         na(ether=PARENT_MAC, target=VIP6, option=PARENT_MAC),
+        na(ether=PARENT_MAC, target=VIP6, source=PARENT6),
         ns(ether=PARENT_MAC, source="::", target=VIP6),
         ns(ether=PARENT_MAC, source=VIP6, target="fd78::2"),
     ],
-    ids=["ARP", "NA", "DAD", "NS"],
+    ids=["ARP", "NA", "NA from another source", "DAD", "NS"],
 )
 def test_a_device_that_is_no_parent_claims_none_of_our_addresses(
     lab: GuardLab, guard: Guard, frame: bytes
@@ -239,8 +249,12 @@ def test_a_device_that_is_no_parent_is_free_to_do_the_rest(
 
 
 def test_frames_of_a_vlan_are_left_to_the_guard_of_the_vlan(lab: GuardLab, guard: Guard) -> None:
-    frame = garp(VMAC)
-    assert lab.leaving(tagged(frame)) == [frame]  # the receiver takes the tag off
+    leaving, lie = garp(VMAC), garp(PARENT_MAC)
+    arriving = ip4(ether=PEER_MAC, source=PEER4, destination=VIP4, to=VMAC)
+    # the receiver takes the tag off
+    assert lab.leaving(tagged(leaving)) == [leaving]
+    assert lab.leaving(tagged(lie), device="q0") == [lie]
+    assert lab.arriving(tagged(arriving), protocol=IP4) == [arriving]
 
 
 def test_two_parents_with_the_same_virtual_mac_have_a_gate_and_addresses_each(

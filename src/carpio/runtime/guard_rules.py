@@ -393,11 +393,10 @@ _BYSTANDER_ND: Final = Chain(name="nd", rules=_nd_bystander_rules())
 
 
 def _bystander_chain(device: str) -> Chain:
-    """Traffic passes unjudged, claims do not; frames of bridge or VLAN above are not ours."""
+    """Traffic passes unjudged, claims do not; frames with a VLAN tag have another EtherType."""
     discovery = transport_is(_ICMP6) + between(_ICMP6_TYPE, _FIRST_ND, _LAST_ND)
     rules = (
-        *_tagged_pass(),
         Rule("ARP", equals(_ETHER_TYPE, _ARP) + goto(_BYSTANDER_ARP.name)),
-        Rule("ND", discovery + goto(_BYSTANDER_ND.name)),
+        Rule("ND", equals(_ETHER_TYPE, _IP6) + discovery + goto(_BYSTANDER_ND.name)),
     )
     return Chain(name=f"by_{suffix(device)}", rules=rules, hook=Hook(device, _EGRESS, _LAST))
