@@ -204,6 +204,15 @@ def test_r058_a_longer_payload_is_accepted_with_either_checksum():
         assert effects == []
 
 
+def test_r058_over_ipv6_only_the_first_36_bytes_are_summed():
+    good = payload_of(V6)
+    effects, _ = receive(advert(V6, family=Family.IPV6, payload=good + b"tail"), V6)
+    assert effects == []
+    summed = with_checksum(good + b"tail")
+    effects, _ = receive(advert(V6, family=Family.IPV6, payload=summed), V6)
+    assert [it.reason for it in effects] == [DropReason.BADSUM]
+
+
 def test_r055_with_allow_off_only_the_received_counter_goes_up():
     engine = running_engine(engine_config(allow=False))
     for datagram in (advert(), advert(payload=b"")):

@@ -30,12 +30,14 @@ class Rank:
     patience: Nanoseconds
     """An advertised interval beyond this one lets us time out first."""
     preempt: bool
+    advskew: int
+    """The effective one, as advertised."""
 
     @classmethod
     def of(cls, advbase: int, advskew: int, demotion: int, *, preempt: bool) -> Rank:
         """Return the rank under `demotion` (spec 5.3, 10)."""
         skew = effective_advskew(advskew, demotion)
-        return cls(interval(advbase, skew), interval(3 * advbase, skew), preempt)
+        return cls(interval(advbase, skew), interval(3 * advbase, skew), preempt, skew)
 
 
 def interval(advbase: int, advskew: int) -> Nanoseconds:

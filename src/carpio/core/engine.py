@@ -175,17 +175,16 @@ class Engine:
         instance = self._instances.get(key)
         if instance is None:
             return
-        cause = _send_error_cause(key)
-        if errno:
-            if instance.send_health.fail():
-                reason = f"send error {errno} on {key.carpdev}"
-                factor = self._config.senderr_demotion_factor
-                self._adjust_demotion(cause, factor, reason, effects)
-            return
-        instance.serve(now, effects)
-        self._schedule.update(instance)
-        if instance.send_health.succeed():
-            self._clear_demotion(cause, f"send ok on {key.carpdev}", effects)
+        if not errno:
+            instance.serve(now, effects)
+            self._schedule.update(instance)
+            if instance.send_health.succeed():
+                cause, reason = _send_error_cause(key), f"send ok on {key.carpdev}"
+                self._clear_demotion(cause, reason, effects)
+        elif instance.send_health.fail():
+            cause, reason = _send_error_cause(key), f"send error {errno} on {key.carpdev}"
+            factor = self._config.senderr_demotion_factor
+            self._adjust_demotion(cause, factor, reason, effects)
 
     # -- life of instances -----------------------------------------------------------------
 

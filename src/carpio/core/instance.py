@@ -28,7 +28,6 @@ from carpio.core.model import (
     IpAddress,
     Nanoseconds,
     State,
-    effective_advskew,
 )
 from carpio.core.rivals import Rivals
 from carpio.core.send_health import SendHealth
@@ -107,7 +106,8 @@ class Instance:
             self._tenure = Tenure(rule.next, now, rule.reason or reason, rule.announcements)
         for step in rule.steps:
             self._perform(step, old, family, now, effects)
-        self._announce_if_due(now, effects)
+        if self._tenure.announcer is not None:
+            self._announce_if_due(now, effects)
         self.due = self._tenure.due()
 
     def hear(
@@ -131,14 +131,14 @@ class Instance:
 
     def fire(self, now: Nanoseconds, effects: list[Effect]) -> None:
         """Do what is due; harmless when nothing is."""
-        if self.state is State.BACKUP:
+        tenure = self._tenure
+        if tenure.state is State.BACKUP:
             self._fire_backup(now, effects)
+        elif tenure.advertise_at is not None and tenure.advertise_at <= now:
+            self.apply(Trigger.ADVERTISEMENT_DUE, now, effects)
         else:
-            advertise_at = self._tenure.advertise_at
-            if advertise_at is not None and advertise_at <= now:
-                self.apply(Trigger.ADVERTISEMENT_DUE, now, effects)
-        self._announce_if_due(now, effects)
-        self.due = self._tenure.due()
+            self._announce_if_due(now, effects)
+            self.due = tenure.due()
 
     def serve(self, now: Nanoseconds, effects: list[Effect]) -> None:
         """An advertisement left: from the first of a mastership on the addresses work."""
@@ -209,7 +209,7 @@ class Instance:
             reason=self._tenure.reason,
             advbase=self.config.advbase,
             advskew=self.config.advskew,
-            effective_advskew=self._effective_advskew(),
+            effective_advskew=self._rank.advskew,
             addresses=self.config.addresses,
             serving=self._tenure.announcer is not None,
             refusal=self._refusal,
@@ -249,15 +249,15 @@ class Instance:
                 assert_never(step)
 
     def _advertise(self, now: Nanoseconds, effects: list[Effect]) -> None:
-        advskew = self._effective_advskew()
+        tenure, rank = self._tenure, self._rank
         for family in self.families:
-            payload = self._signer.sign(self.config.advbase, advskew)
+            payload = self._signer.sign(self.config.advbase, rank.advskew)
             effects.append(SendAdvertisement(self.key, family, payload))
             self.count(SENT[family])
         self._last_sent = now
-        self._tenure.advertise_at = Nanoseconds(now + self._rank.interval)
-        if self._tenure.announcer is not None:
-            self._tenure.announcer.note_advertisement(now)
+        tenure.advertise_at = Nanoseconds(now + rank.interval)
+        if tenure.announcer is not None:
+            tenure.announcer.note_advertisement(now)
 
     def _bow_out(self, effects: list[Effect]) -> None:
         if self._policy.strict_freebsd or not self._policy.bow_out:
@@ -289,7 +289,7 @@ class Instance:
 
     def _waits_for_turn(self, trigger: Trigger, family: Family, now: Nanoseconds) -> bool:
         """Let better ones go first after a bow-out; tell whether there is anything to wait for."""
-        delay = turn_delay(self._effective_advskew())
+        delay = turn_delay(self._rank.advskew)
         if self._policy.strict_freebsd or not delay:
             return False
         if self._tenure.takeover is None:
@@ -297,7 +297,7 @@ class Instance:
         return True
 
     def _master_down_at(self, now: Nanoseconds) -> Nanoseconds:
-        return Nanoseconds(now + master_down_time(self.config.advbase, self.config.advskew))
+        return Nanoseconds(now + self._master_down_time)
 
     # -- settings --------------------------------------------------------------------------
 
@@ -306,6 +306,7 @@ class Instance:
         self._policy = policy
         held = {virtual.family for virtual in config.addresses}
         self.families = tuple(family for family in Family if family in held)
+        self._master_down_time = master_down_time(config.advbase, config.advskew)
         self._signer.configure(config)
         self._rerank()
 
@@ -314,6 +315,3 @@ class Instance:
         self._rank = Rank.of(
             self.config.advbase, self.config.advskew, self._demotion, preempt=preempt
         )
-
-    def _effective_advskew(self) -> int:
-        return effective_advskew(self.config.advskew, self._demotion)

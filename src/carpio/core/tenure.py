@@ -40,11 +40,10 @@ class Tenure:
 
     def due(self) -> Nanoseconds | None:
         """Return the earliest deadline."""
-        deadlines = list(self.master_down.values())
-        if self.takeover is not None:
-            deadlines.append(self.takeover.at)
-        if self.advertise_at is not None:
-            deadlines.append(self.advertise_at)
-        if self.announcer is not None and self.announcer.due is not None:
-            deadlines.append(self.announcer.due)
-        return min(deadlines, default=None)
+        due = self.advertise_at
+        if due is None:
+            due = min(self.master_down.values(), default=None)
+            other = None if self.takeover is None else self.takeover.at
+        else:
+            other = None if self.announcer is None else self.announcer.due
+        return due if other is None or (due is not None and due < other) else other

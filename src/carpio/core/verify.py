@@ -27,7 +27,7 @@ def verify(
         text = f"carp6_input: packet received on non-carp interface: {carpdev}"
         return ReportDrop(carpdev, DropReason.BADIF, text)
     try:
-        header = decode_advertisement(datagram.payload)
+        header = decode_advertisement(datagram.payload, family)
     except DecodeError as error:
         return ReportDrop(carpdev, error.reason, _decode_text(error, datagram))
     instance = groups.get(header.vhid)
