@@ -37,6 +37,8 @@ __all__ = ["Gate", "Guard", "GuardedGroup"]
 _OWNER_PERSIST = 0x6
 """NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST: Linux 6.9. Without the second, a table dies with us."""
 _INSTALL_ATTEMPTS = 3
+_LONG_ENOUGH_MS = 60_000
+"""So that a gate that is added to be deleted cannot expire in between."""
 _NO_SUPPORT = (errno.EOPNOTSUPP, errno.EINVAL)
 _NEEDS = "needs Linux 5.16 or later with nf_tables and the netdev egress hook"
 
@@ -186,7 +188,8 @@ class Guard:
 
         Strict: an element is deleted before it is added, and the kernel refuses to delete one
         that has expired. An expired gate never opens again by a refresh. All gates go in one
-        transaction; if that is refused, the expired ones are found and left out.
+        transaction; if that is refused, the expired ones are found and left out. Whatever is
+        returned is closed.
         """
         refused: list[Gate] = []
         remaining = list(gates)
@@ -195,26 +198,25 @@ class Guard:
             expired = [gate for gate in remaining if (gate.parent, gate.mac) not in alive]
             refused += expired or remaining  # no reason in sight: refuse rather than ask for ever
             remaining = [gate for gate in remaining if gate not in refused]
+        if refused:
+            self.close([(gate.parent, gate.mac) for gate in refused])
         return refused
 
     def close(self, parent_macs: Iterable[tuple[str, bytes]]) -> None:
         """Close gates at once; those that are not open, or have just expired, are fine.
 
         Adding before deleting makes sure that there is something to delete: a transaction
-        that is refused would cost 10 ms.
+        that is refused would leave the others open, and cost 10 ms.
         """
-        gates = [Gate(parent, mac, 1) for parent, mac in parent_macs]
-        sets = [(name, e) for name, e in _by_set(gates) if name in self._gate_sets]
-        self._tolerate_missing(
-            [
-                message
-                for name, elements in sets
-                for message in (
-                    *table.add_elements(name, elements),
-                    *table.delete_elements(name, elements),
-                )
-            ]
-        )
+        gates = [Gate(parent, mac, _LONG_ENOUGH_MS) for parent, mac in parent_macs]
+        by_set = [
+            [*table.add_elements(name, elements), *table.delete_elements(name, elements)]
+            for name, elements in _by_set(gates)
+            if name in self._gate_sets
+        ]
+        if not self._tolerate_missing([message for one in by_set for message in one]):
+            for one in by_set:  # somebody removed a set: the others shall close all the same
+                self._tolerate_missing(one)
 
     def gates(self) -> dict[tuple[str, bytes], int]:
         """The open gates by parent and virtual MAC, with the milliseconds that they have left."""
@@ -248,7 +250,7 @@ class Guard:
         return found
 
     def counters(self) -> dict[str, int]:
-        """Frames that each rule of the table refused, by `chain: comment`; none are left out."""
+        """Frames that rules of the table refused, by `chain: comment`; only those that did."""
         return {
             f"{rule.chain}: {rule.comment}": rule.packets
             for rule in table.read_rules(self._socket)
@@ -282,12 +284,12 @@ def _gate_sets(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _by_set(gates: Sequence[Gate]) -> list[tuple[str, list[bytes]]]:
-    """The gates as set elements, by the set that they belong to."""
-    grouped: dict[str, list[bytes]] = {}
+    """The gates as set elements, by the set that they belong to; of equal MACs the last."""
+    grouped: dict[str, dict[bytes, bytes]] = {}
     for gate in gates:
-        element = table.gate_element(gate.mac, gate.timeout_ms)
-        grouped.setdefault(gate.parent, []).append(element)
-    return [(gate_set(parent), elements) for parent, elements in grouped.items()]
+        elements = grouped.setdefault(gate.parent, {})
+        elements[gate.mac] = table.gate_element(gate.mac, gate.timeout_ms)
+    return [(gate_set(parent), list(elements.values())) for parent, elements in grouped.items()]
 
 
 def _refresh(gates: Sequence[Gate]) -> list[Message]:
