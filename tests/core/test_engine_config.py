@@ -218,6 +218,12 @@ def test_a_resumed_group_without_addresses_does_not_resume_later():
     stage.on(LinkWentUp("eth0")).on(replaced(group())).expect(f"1@eth0: {READY}")
 
 
+def test_a_group_removed_before_its_link_was_up_does_not_resume_when_it_returns():
+    stage = play(Engine(Random(1)))
+    stage.on(Started(config=engine_config(), resumed=(key_of("1@eth0"),)))
+    stage.on(replaced(SECOND), replaced(group()), LinkWentUp("eth0")).expect(f"1@eth0: {READY}")
+
+
 def test_addresses_that_change_while_the_link_is_down_count_when_it_returns():
     stage = play(Engine(Random(1))).on(Started(config=engine_config())).on(replaced(DUAL)).expect()
     stage.on(LinkWentUp("eth0")).at(1).on(advert(DUAL, family=Family.IPV6)).due(3)

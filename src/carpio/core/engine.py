@@ -229,6 +229,7 @@ class Engine:
         )
 
     def _remove(self, instance: Instance, now: Nanoseconds, effects: list[Effect]) -> None:
+        self._resumed.discard(instance.key)
         self._apply(instance, Trigger.VHID_REMOVED, now, effects)
         if instance.is_suppressed:
             self._clear_demotion(_link_cause(instance.key), _REMOVED, effects)
