@@ -87,7 +87,7 @@ class Progress:
 def main(argv: list[str]) -> int:
     """Run the demo; 0: nothing is wrong, 1: something is, or it cannot run here, 64: usage."""
     options = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, _leave)
+    handler = signal.signal(signal.SIGTERM, _leave)
     try:
         runs = _run_all(options)
     except CarpioError as error:
@@ -95,6 +95,8 @@ def main(argv: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    finally:
+        signal.signal(signal.SIGTERM, handler)
     _print(runs, as_json=options.json)
     return 1 if any(run.problems for run in runs) else 0
 
@@ -111,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="stories to play")
     parser.add_argument(
         "--flood",
-        type=int,
+        type=_count,
         default=DEFAULT_FLOOD,
         metavar="RATE",
         help="ARP requests, and as many neighbour solicitations, a second (%(default)s)",
@@ -126,9 +128,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
+def _count(text: str) -> int:
     number = int(text)
-    if number < 1:
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
+def _positive(text: str) -> int:
+    if not (number := _count(text)):
         raise argparse.ArgumentTypeError("must be 1 or more")
     return number
 
