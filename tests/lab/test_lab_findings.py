@@ -80,3 +80,8 @@ def test_gap_beyond_the_target_is_a_remark_only() -> None:
 def test_no_answer_at_the_end_is_a_problem() -> None:
     step = found(CRASH, from_a(), from_b(LIMIT), lost_ms=(10, 5000))
     assert step.problems == ("10.77.0.100 does not answer at the end",)
+
+
+def test_probe_lost_just_before_the_next_step_belongs_to_that_step() -> None:
+    step = found(CRASH, from_a(), from_b(LIMIT), lost_ms=(4985, 5000))
+    assert (step.problems, step.gaps["10.77.0.100"].lost) == ((), 0)

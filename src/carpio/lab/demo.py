@@ -129,10 +129,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    return int(text)
 
 
 def _positive(text: str) -> int:
@@ -172,7 +171,7 @@ def _run_all(options: argparse.Namespace) -> tuple[Run, ...]:
             progress.say(f"story {number} of {options.repeat}")
         directory = out / f"run-{number}"
         run = run_story(implementation, group, steps, options.flood, directory, progress.say)
-        progress.say(f"WRONG: {len(run.problems)} problems" if run.problems else "nothing wrong")
+        progress.say(f"WRONG: {len(run.problems)} problem(s)" if run.problems else "nothing wrong")
         runs.append(run)
     return tuple(runs)
 
@@ -273,7 +272,9 @@ def _print(runs: Sequence[Run], *, as_json: bool) -> None:
     if len(runs) > 1:
         console.print(summary_table(runs))
     wrong = sum(len(run.problems) for run in runs)
-    console.print(f"WRONG: {wrong} problems." if wrong else "Nothing wrong.", markup=False)
+    console.print(
+        f"WRONG: {wrong} problem(s), see above." if wrong else "Nothing wrong.", markup=False
+    )
 
 
 def _facts(run: Run) -> str:

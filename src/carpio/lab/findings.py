@@ -23,8 +23,8 @@ __all__ = ["LATE_TARGET_MS", "StepFindings", "examine"]
 
 LATE_TARGET_MS: Final = 10.0
 """The next master's first advertisement is due within this after the protocol's limit."""
-LEAD_NS: Final = 5_000_000
-"""A gap may begin with the last probe answered before the step."""
+LEAD_NS: Final = 20_000_000
+"""Probes sent so shortly before a step belong to it: they may be on their way when it begins."""
 NS_PER_MS: Final = 1e6
 
 
@@ -60,7 +60,7 @@ def examine(
         start_ns, end_ns = found.played.start_ns, found.played.end_ns
         if found.played.step.has_service_before:
             found.gaps = {
-                address: gap_between(record, start_ns - LEAD_NS, end_ns)
+                address: gap_between(record, start_ns - LEAD_NS, end_ns - LEAD_NS)
                 for address, record in records.items()
             }
         mastership = judge.roles.at(end_ns - 1)
