@@ -12,6 +12,6 @@ __all__ = ["run"]
 
 def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
     """Play a scenario; it judges its arguments itself."""
-    from carpio.lab import demo
+    from carpio.lab.demo import main
 
-    return ExitStatus(demo.main(arguments.rest))
+    return ExitStatus(main(arguments.rest))
