@@ -136,7 +136,7 @@ class ControlClient:
             return NotReachable(
                 f"{self._path}: no answer within {self._timeout_s:g} s; is the daemon stopped?"
             )
-        reason = error.strerror or "the daemon hung up"
+        reason = error.strerror or str(error) or "the daemon hung up"
         return NotReachable(
             f"{self._path}: daemon not reachable: {reason}; start it with `carpio daemon`, "
             "or name its socket with --control"

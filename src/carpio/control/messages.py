@@ -25,6 +25,7 @@ __all__ = [
     "ErrorCode",
     "ErrorObject",
     "LogLevel",
+    "METHODS",
     "MAX_MESSAGE",
     "PROTOCOL_VERSION",
     "Reload",
@@ -78,7 +79,7 @@ class RequestError(ControlError):
         self.request_id = request_id
 
 
-Cause: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[!-~ ]+$")]
+Cause: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[!-~ ]+\Z")]
 """Name of a share of the demotion number: printable ASCII."""
 
 
@@ -138,7 +139,7 @@ class Reload(Params, frozen=True):
 
 Request: TypeAlias = Version | StatusRequest | Demote | DemoteClear | SetState | LogLevel | Reload
 
-_METHODS: Final[dict[str, type[Request]]] = {
+METHODS: Final[dict[str, type[Request]]] = {
     kind.method: kind
     for kind in (Version, StatusRequest, Demote, DemoteClear, SetState, LogLevel, Reload)
 }
@@ -267,10 +268,10 @@ def parse_request(line: bytes) -> tuple[int | str, Request]:
         raise RequestError(
             f"not a request: {error}", code=ErrorCode.INVALID_REQUEST, request_id=request_id
         ) from error
-    kind = _METHODS.get(envelope.method)
+    kind = METHODS.get(envelope.method)
     if kind is None:
         raise RequestError(
-            f"unknown method {envelope.method[:64]!r}; known: {', '.join(_METHODS)}",
+            f"unknown method {envelope.method[:64]!r}; known: {', '.join(METHODS)}",
             code=ErrorCode.UNKNOWN_METHOD,
             request_id=envelope.id,
         )

@@ -1,0 +1,131 @@
+"""The generated parts of the reference, in Markdown, from the same sources as the manual pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from carpio.cli.exit_status import EXIT_MEANINGS
+from carpio.cli.spec import COMMANDS, PROGRAM, Command
+from carpio.config.schema import TOP_LEVEL, VHID, Field
+from carpio.control.messages import METHODS, WRITING, ErrorCode, Params
+
+__all__ = ["FILE_RULES", "documents", "with_parts"]
+
+FILE_RULES: Final = (
+    "The file is TOML. An empty file is valid: the daemon then waits for commands. Keys that are "
+    "not known are errors. All problems of all files are reported together, each with file, "
+    "line, key and remedy, by carpio check and by the daemon alike.",
+    "Beside /etc/carpio/carpio.toml the files conf.d/*.toml are read as well, in the order of "
+    "their names, unless the key include says otherwise. Other files include only what their "
+    "key include names.",
+    "No two groups of a network namespace may have the same id on the same interface, nor the "
+    "same address; names are unique over all files. A link-local address belongs to its interface.",
+)
+
+_PART = re.compile(
+    r"(<!-- begin generated: (?P<name>\w+) -->\n).*?(<!-- end generated -->)", re.DOTALL
+)
+
+
+def documents() -> Mapping[str, Mapping[str, str]]:
+    """Return the generated parts by document and name."""
+    return {
+        "cli.md": {"commands": _commands(), "statuses": _statuses()},
+        "configuration.md": {
+            "rules": "\n\n".join(FILE_RULES),
+            "top": _fields(TOP_LEVEL),
+            "vhid": _fields(VHID),
+        },
+        "control.md": {"methods": _methods(), "errors": _errors()},
+    }
+
+
+def with_parts(document: str, parts: Mapping[str, str]) -> str:
+    """Return `document` with its generated parts replaced. Raises ValueError if any is missing."""
+    found = [match["name"] for match in _PART.finditer(document)]
+    if sorted(found) != sorted(parts):
+        raise ValueError(f"has the parts {found}, should have {list(parts)}")
+    return _PART.sub(lambda match: f"{match[1]}\n{parts[match['name']]}\n\n{match[3]}", document)
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
+    )
+
+
+def _commands() -> str:
+    return "\n\n".join(_command(command) for command in COMMANDS)
+
+
+def _command(command: Command) -> str:
+    usage = f"{PROGRAM} {command.name} {command.synopsis}".rstrip()
+    parts = [f"### {command.name}", f"```\n{usage}\n```", command.summary, *command.description]
+    if command.arguments:
+        rows = [(f"`{argument.shown}`", argument.doc) for argument in command.arguments]
+        parts.append(_table(("Argument", "Meaning"), rows))
+    if command.examples:
+        width = max(len(example) for example, _ in command.examples)
+        lines = [f"{example:{width}}  # {purpose}" for example, purpose in command.examples]
+        parts.append("```\n" + "\n".join(lines) + "\n```")
+    return "\n\n".join(parts)
+
+
+def _statuses() -> str:
+    rows = [(str(int(status)), meaning) for status, meaning in EXIT_MEANINGS.items()]
+    return _table(("Status", "Meaning"), rows)
+
+
+def _fields(fields: Sequence[Field]) -> str:
+    rows = [
+        (
+            f"`{field.name}`",
+            field.expected,
+            "required" if field.required else field.shown_default,
+            field.doc,
+        )
+        for field in fields
+    ]
+    return _table(("Key", "Value", "Default", "Meaning"), rows)
+
+
+def _methods() -> str:
+    rows = [
+        (f"`{name}`", _params(kind), "yes" if kind in WRITING else "no", _doc(kind))
+        for name, kind in METHODS.items()
+    ]
+    return _table(("Method", "Parameters", "Changes", "Meaning -> result"), rows)
+
+
+def _params(kind: type[Params]) -> str:
+    schema = msgspec.json.schema(kind)
+    properties = schema["$defs"][kind.__name__]["properties"]
+    texts = [f"`{name}`: {_range(limits)}" for name, limits in properties.items()]
+    return "; ".join(texts) or "none"
+
+
+def _range(limits: Mapping[str, object]) -> str:
+    """Return the limits of a JSON schema in words."""
+    match limits:
+        case {"enum": list(words)}:
+            return " or ".join(f'"{word}"' for word in sorted(words))
+        case {"minimum": low, "maximum": high}:
+            return f"whole number, {low} to {high}"
+        case {"minLength": low, "maxLength": high}:
+            return f"text of {low} to {high} characters"
+        case _:
+            return str(limits.get("type", "any"))
+
+
+def _doc(kind: type[Params]) -> str:
+    return (kind.__doc__ or "").strip().rstrip(".") + "."
+
+
+def _errors() -> str:
+    rows = [(str(int(code)), code.name.lower().replace("_", " ")) for code in ErrorCode]
+    return _table(("Code", "Meaning"), rows)
