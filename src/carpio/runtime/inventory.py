@@ -53,6 +53,11 @@ class Inventory:
         """The interface of this index."""
         return next((link for link in self.links if link.index == index), None)
 
+    def is_port(self, link: Link) -> bool:
+        """True for a port of a bridge, bond or team: its frames are not this host's words."""
+        master = self.link_at(link.master)
+        return master is not None and master.kind in _SWITCHES
+
     def holders(self, address: IpAddress) -> list[Link]:
         """Interfaces that have `address`."""
         indexes = [a.index for a in self.addresses if a.address == address]
@@ -131,7 +136,7 @@ def check_parent(inventory: Inventory, link: Link) -> None:
             "use an Ethernet, veth, bridge, bond, team, vlan or tap interface",
         )
     master = inventory.link_at(link.master)
-    if master is not None and master.kind in _SWITCHES:
+    if master is not None and inventory.is_port(link):
         raise refuse(f"is a port of {master.name}", f"use {master.name}")
 
 

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_network
 
 from carpio.core.model import InstanceConfig, InstanceKey, IpAddress, Nanoseconds
@@ -119,6 +120,8 @@ class _Holding:
     parent: Link | None = None
     child: int = 0
     """Interface index of the macvlan, 0 while there is none."""
+    prepared: tuple[IpAddress, ...] = ()
+    """The addresses for which the settings of the macvlan were made."""
     serving: bool = False
     gate_until: Nanoseconds = _CLOSED
     """Boot time at which the kernel closes the gate; 0 while it is closed."""
@@ -149,6 +152,8 @@ class Plane:
         self._backup_routes = backup_routes
         self._routes = RouteSocket(namespace.call(open_route_socket))
         self._settings = Settings(namespace, self._routes, state)
+        self.latest = Inventory(links=(), addresses=(), rules=(), backup_routes=())
+        """The last look at the namespace."""
         self._holdings: dict[InstanceKey, _Holding] = {}
         self._unsettled: list[InstanceKey] = []
         self._switching = threading.Lock()
@@ -188,9 +193,10 @@ class Plane:
         groups that cannot be held, with the reason and the remedy; they stay silent.
         """
         wanted = {config.instance: config for config in instances}
-        look = host.take(self._routes)
-        previous = [holding.config for holding in self._holdings.values()]
-        self._install_guard([*previous, *instances], look)
+        look = self.inventory()
+        previous = [h.config for h in self._holdings.values()]
+        if previous != list(instances):
+            self._install_guard([*previous, *instances], look)
         for key in [key for key in self._holdings if key not in wanted]:
             self._remove_holding(self._holdings.pop(key))
         for key, config in wanted.items():
@@ -198,17 +204,20 @@ class Plane:
                 key, _Holding(config=config, mac=virtual_mac(config.vhid))
             )
             holding.config = config
+        self._install_guard(instances, look)
         refusals: dict[InstanceKey, str] = {}
         if wanted and self._backup_routes:
-            self._try(lambda: ensure_rules(self._routes, look), wanted, refusals)
+            _attempt(lambda: ensure_rules(self._routes, look), wanted, refusals)
         look = self._remove_strangers(look)
+        if wanted:
+            self._settle_bystanders(look)
         for key, holding in self._holdings.items():
-            self._try(lambda h=holding: self._hold(h, look), [key], refusals)  # type: ignore[misc]  # the lambda's default is typed by its use
-        look = host.take(self._routes)
+            _attempt(partial(self._hold, holding, look), [key], refusals)
+        look = self.inventory()
         for key, holding in self._holdings.items():
             if key not in refusals:
-                self._try(lambda h=holding: self._verify(h, look), [key], refusals)  # type: ignore[misc]  # as above
-        self._install_guard(instances, look)
+                _attempt(partial(self._verify, holding, look), [key], refusals)
+        self._reopen_lost_gates()
         return refusals
 
     def remove_all(self) -> None:
@@ -231,8 +240,9 @@ class Plane:
         self._lowerer.join(timeout=5)
 
     def inventory(self) -> Inventory:
-        """A fresh look at the namespace. Raises PlatformError."""
-        return host.take(self._routes)
+        """Take a fresh look at the namespace. Raises PlatformError."""
+        self.latest = host.take(self._routes)
+        return self.latest
 
     def child_index(self, key: InstanceKey) -> int:
         """Interface index of the group's macvlan, 0 if there is none."""
@@ -274,10 +284,11 @@ class Plane:
         """Wind the dead-man; a gate that has expired is refused, never opened again."""
         holdings = {(h.config.carpdev, h.mac): h for h in map(self._holdings.get, instances) if h}
         now = boot_time()
-        refused = {
-            (gate.parent, gate.mac)
-            for gate in self._guard.refresh([self._gate(h) for h in holdings.values()])
-        }
+        gates = [self._gate(holding) for holding in holdings.values()]
+        try:
+            refused = {(gate.parent, gate.mac) for gate in self._guard.refresh(gates)}
+        except PlatformError as error:  # the gates close by themselves when their time is over
+            return {holding.config.instance: str(error) for holding in holdings.values()}
         outcome: dict[InstanceKey, str] = {}
         for place, holding in holdings.items():
             if place in refused:
@@ -306,7 +317,11 @@ class Plane:
     def release(self, instances: Sequence[InstanceKey]) -> None:
         """Close the gates, nothing else: `settle` does the rest when there is time."""
         holdings = [h for h in map(self._holdings.get, instances) if h is not None]
-        self._guard.close([(h.config.carpdev, h.mac) for h in holdings])
+        try:
+            self._guard.close([(h.config.carpdev, h.mac) for h in holdings])
+        except PlatformError as error:  # the dead-man will do it; the links go down at once
+            log.error("carpio: closing gates: %s", error)
+            self._routes.execute([set_link_down(h.child) for h in holdings if h.child])
         for holding in holdings:
             holding.gate_until = _CLOSED
             self._unsettled.append(holding.config.instance)
@@ -343,15 +358,54 @@ class Plane:
             return
         parent_settings = {k.format(parent.name): v for k, v in _PARENT_SETTINGS.items()}
         self._settings.apply_remembered(parent.index, parent_settings)
+        known = holding.child
         self._choose_backup_routes(holding, look, parent)
         holding.child = self._ensure_child(holding, look, parent, name)
-        self._settings.apply(holding.child, _child_settings(name, holding.addresses))
+        if holding.child != known or holding.addresses != holding.prepared:
+            self._settings.apply(holding.child, _child_settings(name, holding.addresses))
+            holding.prepared = holding.addresses
         self._ensure_addresses(holding, look)
         self._choose_prefix_routes(holding, look)
         child = look.link_at(holding.child)
         if holding.serving:
             up = [] if child and child.is_up else [set_link_up(holding.child)]
             self._routes.execute([*up, *(r.add(replace=False) for r in holding.prefix_routes)])
+
+    def _settle_bystanders(self, look: Inventory) -> None:
+        """Other interfaces ask for neighbours by their own address, not by one of ours.
+
+        The guard drops the question otherwise, and what was routed that way would be lost.
+        """
+        parents = {h.config.carpdev for h in self._holdings.values()}
+        with_ipv4 = {a.index for a in look.addresses if a.address.version == 4}
+        for link in _bystanders(look, parents):
+            if link.index in with_ipv4:
+                setting = {f"ipv4/conf/{link.name}/arp_announce": 2}
+                try:
+                    self._settings.apply_remembered(link.index, setting)
+                except PlatformError as error:
+                    log.warning("carpio: %s: %s", link.name, error)
+
+    def _reopen_lost_gates(self) -> None:
+        """A plain table (before Linux 6.9) can be flushed by others, and the gates with it.
+
+        What is reopened keeps the time that it had; an expired gate stays closed.
+        """
+        serving = [h for h in self._holdings.values() if h.serving and h.gate_until]
+        if not serving:
+            return
+        now, present = boot_time(), self._guard.gates()
+        lost = [
+            Gate(
+                parent=holding.config.carpdev,
+                mac=holding.mac,
+                timeout_ms=(holding.gate_until - now) // 1_000_000,
+            )
+            for holding in serving
+            if (holding.config.carpdev, holding.mac) not in present and holding.gate_until > now
+        ]
+        if lost:
+            self._guard.open([gate for gate in lost if gate.timeout_ms > 0])
 
     def _refuse_foreign_holders(self, holding: _Holding, look: Inventory, name: str) -> None:
         for address in holding.addresses:
@@ -464,7 +518,8 @@ class Plane:
             for key, found in groups.items()
         ]
         parents = {key.carpdev for key in groups}
-        self._guard.install(guarded, bystanders=_bystanders(look, parents) if guarded else ())
+        bystanders = [link.name for link in _bystanders(look, parents)] if guarded else []
+        self._guard.install(guarded, bystanders=bystanders)
 
     # -- requests ------------------------------------------------------------------------
 
@@ -529,17 +584,16 @@ class Plane:
                     routes.execute([set_link_down(holding.child)])
         routes.close()
 
-    def _try(
-        self,
-        step: Callable[[], object],
-        keys: Iterable[InstanceKey],
-        refusals: dict[InstanceKey, str],
-    ) -> None:
-        try:
-            step()
-        except PlatformError as error:
-            for key in keys:
-                refusals.setdefault(key, str(error))
+
+def _attempt(
+    step: Callable[[], object], keys: Iterable[InstanceKey], refusals: dict[InstanceKey, str]
+) -> None:
+    """Take a step; what it raises is the refusal of `keys`."""
+    try:
+        step()
+    except PlatformError as error:
+        for key in keys:
+            refusals.setdefault(key, str(error))
 
 
 def _child_settings(name: str, addresses: Sequence[IpAddress]) -> dict[str, int]:
@@ -560,14 +614,14 @@ def _child_fault(child: Link, mac: bytes, parent: Link) -> str | None:
     return None
 
 
-def _bystanders(look: Inventory, parents: set[str]) -> list[str]:
+def _bystanders(look: Inventory, parents: set[str]) -> list[Link]:
     """Ethernet interfaces that could claim an address of ours by mistake."""
     return [
-        link.name
+        link
         for link in look.links
         if link.hardware == ARPHRD_ETHER
         and not link.flags & IFF_LOOPBACK
-        and not link.master
+        and not look.is_port(link)
         and link.name not in parents
         and not link.alias.startswith(ALIAS_PREFIX)
     ]

@@ -54,9 +54,13 @@ _BURST = 32
 _CATCH_UP = 4096
 """Frames read before a late deadline is believed: they may say that nothing is wrong."""
 _LATE = Nanoseconds(50_000_000)
-_AUDIT_DELAY = Nanoseconds(20_000_000)
+_LOOK_DELAY = Nanoseconds(20_000_000)
 """Changes by others come in groups; one look after this time serves all."""
-_AUDIT_INTERVAL = Nanoseconds(10_000_000_000)
+_LOOK_DURATION = Nanoseconds(15_000_000)
+"""What a look may cost; none is begun so shortly before a deadline."""
+_PATIENCE = Nanoseconds(200_000_000)
+_NO_PATIENCE = Nanoseconds(0)
+_LOOK_INTERVAL = Nanoseconds(10_000_000_000)
 """A look without any notification, against what nobody reports."""
 _NOT_READY = "waiting until duplicate address detection of the interface is over"
 _LEVEL = {True: logging.INFO, False: logging.ERROR}
@@ -89,7 +93,8 @@ class Stack:
         self._performer = Performer(self._plane, self._plane.settle, self._carpdevs)
         self._inbox: deque[Event] = deque()
         self._refusals: dict[InstanceKey, str] = {}
-        self._next_audit = clock.now()
+        self._next_look = clock.now()
+        self._look_at_latest = clock.now()
         self._asleep = boot_time() - clock.now()
 
     # -- life ----------------------------------------------------------------------------
@@ -138,7 +143,7 @@ class Stack:
     def next_deadline(self) -> Nanoseconds:
         """When `turn` must be called at the latest."""
         deadline = self._engine.next_deadline()
-        return self._next_audit if deadline is None else min(deadline, self._next_audit)
+        return self._next_look if deadline is None else min(deadline, self._next_look)
 
     def submit(self, event: Event) -> None:
         """Hand over an event from outside (control) and act on it."""
@@ -168,9 +173,20 @@ class Stack:
         if deadline is not None and deadline <= now:
             self._inbox.append(DeadlineReached())
         self._run_inbox()
-        if self._next_audit <= self._clock.now():
+        if self._may_look(self._clock.now()):
             self._look(self._instances)
             self._run_inbox()
+
+    def _may_look(self, now: Nanoseconds) -> bool:
+        """True when a look is due and nothing more urgent is about to be, or it waited enough."""
+        if self._next_look > now:
+            return False
+        deadline = self._engine.next_deadline()
+        soon = deadline is not None and deadline - now < _LOOK_DURATION
+        if deadline is None or not soon or now >= self._look_at_latest:
+            return True
+        self._next_look = Nanoseconds(deadline + 1_000_000)
+        return False
 
     # -- events ----------------------------------------------------------------------------
 
@@ -237,19 +253,24 @@ class Stack:
         """Obey lost links at once; look at everything else a moment later."""
         changes = receive_notifications(self._monitor, self._plane.netlink_ports)
         if changes is None:
-            self._next_audit = now
+            self._schedule_look(now)
             return
         for change in changes:
             if isinstance(change.subject, Link):
                 self._note_link(change.subject, change.added, now)
             elif self._concerns(change):
                 urgent = isinstance(change.subject, Address) and change.added
-                self._schedule_look(now if urgent else Nanoseconds(now + _AUDIT_DELAY))
+                if urgent:
+                    self._schedule_look(now)
+                else:
+                    self._schedule_look(Nanoseconds(now + _LOOK_DELAY), _PATIENCE)
         if self._guard.changed():
             self._schedule_look(now)
 
-    def _schedule_look(self, at: Nanoseconds) -> None:
-        self._next_audit = min(self._next_audit, at)
+    def _schedule_look(self, at: Nanoseconds, patience: Nanoseconds = _NO_PATIENCE) -> None:
+        """Look at the host at `at`, or up to `patience` later when deadlines are near."""
+        self._next_look = min(self._next_look, at)
+        self._look_at_latest = min(self._look_at_latest, Nanoseconds(at + patience))
 
     def _note_link(self, link: Link, exists: bool, now: Nanoseconds) -> None:
         for name, carpdev in self._carpdevs.items():
@@ -259,13 +280,13 @@ class Stack:
                 usable = exists and link.name == name and carpdev.is_usable
                 if usable != (name in self._usable):
                     self._set_usable(name, usable)
-                    self._schedule_look(Nanoseconds(now + _AUDIT_DELAY))
+                    self._schedule_look(Nanoseconds(now + _LOOK_DELAY), _PATIENCE)
                 if link.name != name or not exists:
                     self._schedule_look(now)
         if link.name in {c.carpdev for c in self._instances} and link.name not in self._carpdevs:
             self._schedule_look(now)
         if link.alias.startswith(ALIAS_PREFIX):
-            self._schedule_look(Nanoseconds(now + _AUDIT_DELAY))
+            self._schedule_look(Nanoseconds(now + _LOOK_DELAY), _PATIENCE)
 
     def _set_usable(self, name: str, usable: bool) -> None:
         if usable and name not in self._usable:
@@ -290,7 +311,8 @@ class Stack:
     def _look(self, instances: Sequence[InstanceConfig]) -> None:
         """Compare the host with what it must hold, repair it, and tell the engine."""
         now = self._clock.now()
-        self._next_audit = Nanoseconds(now + _AUDIT_INTERVAL)
+        self._next_look = Nanoseconds(now + _LOOK_INTERVAL)
+        self._look_at_latest = Nanoseconds(self._next_look + _PATIENCE)
         try:
             look = self._plane.inventory()
             self._renew_carpdevs(look, instances)
@@ -298,7 +320,7 @@ class Stack:
         except PlatformError as error:
             log.error("carpio: looking at the host: %s", error)
             refusals = {config.instance: str(error) for config in instances}
-            self._next_audit = Nanoseconds(now + 1_000_000_000)
+            self._schedule_look(Nanoseconds(now + 1_000_000_000))
         refusals |= self._prepare_carpdevs(instances)
         self.claims.configure(instances)
         for key, reason in refusals.items():
@@ -330,10 +352,7 @@ class Stack:
 
     def _prepare_carpdevs(self, instances: Sequence[InstanceConfig]) -> dict[InstanceKey, str]:
         """Build frames and filters; return groups whose carpdev refuses."""
-        try:
-            look = self._plane.inventory()
-        except PlatformError as error:
-            return {config.instance: str(error) for config in instances}
+        look = self._plane.latest
         refused: dict[InstanceKey, str] = {}
         virtual = [a.address for config in instances for a in config.addresses]
         masters = {v.instance for v in self.view().instances if v.state is State.MASTER}
