@@ -187,3 +187,15 @@ def test_closed_streams_and_a_full_disk_are_no_reason_for_a_traceback() -> None:
     assert done.returncode == ExitStatus.FAILED
     assert done.stderr.endswith("No space left on device\n")
     assert "Traceback" not in done.stderr
+
+
+def test_the_daemon_refuses_an_invalid_file_with_the_status_for_it(run, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("a = 1\n")
+    outcome = run("daemon", "--config", "c.toml", "--netns", "a", "--netns", "b")
+    assert outcome.exit_status is ExitStatus.INVALID
+
+
+def test_everything_after_the_scenario_is_the_business_of_the_lab(run) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("lab", "demo", "--no-such-option", "--debug")
+    assert caught.value.code == ExitStatus.USAGE

@@ -621,3 +621,8 @@ def test_any_text_is_a_configuration_or_a_config_error(
     else:
         problems = Problems()
         assert len(read_sources(path, problems)) == 1
+
+
+def test_a_file_beyond_any_reason_is_not_read_to_its_end() -> None:
+    with pytest.raises(ConfigError, match="is longer than 4194304 bytes; split it"):
+        load_config(Path("/dev/zero"), environ={})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
@@ -12,7 +11,7 @@ from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.parser import TextRequested, UsageError, parse
 from carpio.cli.spec import DEBUG
-from carpio.errors import CarpioError, ConfigError, ControlError, PlatformError
+from carpio.errors import CarpioError, ConfigError, ControlError
 
 __all__ = ["daemon_entry_point", "entry_point", "main"]
 
@@ -68,8 +67,6 @@ def _explain(error: Exception, environment: Environment) -> ExitStatus:
 
 
 def _status_of(error: CarpioError) -> ExitStatus:
-    if isinstance(error, PlatformError) and error.errno in (errno.EPERM, errno.EACCES):
-        return ExitStatus.NOT_PERMITTED
     if isinstance(error, ControlError) and error.code in list(ExitStatus):
         return ExitStatus(error.code) if error.code else ExitStatus.FAILED
     return ExitStatus.FAILED

@@ -46,16 +46,17 @@ def _of_nft_rule(rule: dict[str, Any]) -> Iterator[InterfaceRule]:
     if rule.get("family") == "netdev":  # its chains name their device; ours are of this family
         return
     where = " ".join(str(rule.get(part, "?")) for part in ("family", "table", "chain"))
-    for statement in rule.get("expr", []):
+    statements = rule.get("expr")
+    for statement in statements if isinstance(statements, list) else ():
         match = statement.get("match") if isinstance(statement, dict) else None
         if not isinstance(match, dict) or not isinstance(match.get("left"), dict):
             continue
         meta = match["left"].get("meta")
         key = meta.get("key") if isinstance(meta, dict) else None
         names = tuple(_names_in(match.get("right")))
-        if key in _META_KEYS and names:
+        if isinstance(key, str) and key in _META_KEYS and names:
             yield InterfaceRule(
-                where=f"{where} handle {rule.get('handle', '?')}", key=str(key), interfaces=names
+                where=f"{where} handle {rule.get('handle', '?')}", key=key, interfaces=names
             )
 
 
