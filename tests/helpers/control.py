@@ -111,22 +111,29 @@ def serving(path: Path, reply: Callable[[bytes], bytes]) -> Iterator[None]:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    thread = threading.Thread(target=_serve, args=(listener, reply))
+    callers: list[socket.socket] = []
+    thread = threading.Thread(target=_serve, args=(listener, callers, reply))
     thread.start()
     try:
         yield
     finally:
         listener.shutdown(socket.SHUT_RDWR)
+        for caller in callers:
+            with contextlib.suppress(OSError):  # closed already
+                caller.shutdown(socket.SHUT_RDWR)
         thread.join()
         listener.close()
 
 
-def _serve(listener: socket.socket, reply: Callable[[bytes], bytes]) -> None:
+def _serve(
+    listener: socket.socket, callers: list[socket.socket], reply: Callable[[bytes], bytes]
+) -> None:
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
+        callers.append(connection)
         with connection, connection.makefile("rb") as lines:
             for line in lines:
                 answer = reply(line)
