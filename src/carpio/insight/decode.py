@@ -133,7 +133,7 @@ def _decoded(
     payload, time_ns = datagram.payload, captured.time_ns
     return DecodedFrame(
         frame=captured.number,
-        time=None if time_ns is None else round(time_ns / 1_000_000_000, 6),
+        time=None if time_ns is None else (time_ns + 500) // 1000 / 1_000_000,
         family=int(datagram.family),
         source=str(datagram.source_address),
         ethernet_source=format_mac(datagram.ethernet_source) or None,
