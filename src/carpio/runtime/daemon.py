@@ -8,10 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import random
-import select
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +43,7 @@ from carpio.runtime.report import WallClock, demotion_status, vhid_status
 from carpio.runtime.server import ControlServer
 from carpio.runtime.settings import StateFile
 from carpio.runtime.stack import Stack
+from carpio.runtime.waiting import be_punctual, wait
 
 __all__ = ["Daemon", "run"]
 
@@ -88,6 +87,7 @@ class Daemon:
         try:
             for stack in self._stacks.values():
                 stack.start()
+            be_punctual()
             _notify_ready()
             while not self._stopping:
                 self._wait_and_turn(wakened)
@@ -95,17 +95,17 @@ class Daemon:
             self._leave()
 
     def _wait_and_turn(self, wakened: socket.socket) -> None:
-        poll = select.poll()
-        poll.register(wakened, select.POLLIN)
+        readers = [wakened.fileno()]
         for stack in self._stacks.values():
-            for descriptor in stack.files():
-                poll.register(descriptor, select.POLLIN)
-        for descriptor, writing in self._server.files().items():
-            poll.register(descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
+            readers += stack.files()
+        served = self._server.files()
+        readers += served
+        writers = [descriptor for descriptor, unsent in served.items() if unsent]
         deadline = min((s.next_deadline() for s in self._stacks.values()), default=None)
-        ready = _wait(poll, None if deadline is None else deadline - self._clock.now())
+        timeout = None if deadline is None else max(0, deadline - self._clock.now())
+        ready = wait(readers, writers, timeout)
         for stack in self._stacks.values():
-            stack.turn()
+            stack.turn(ready)
         self._server.serve(ready)
         if wakened.fileno() in ready:
             self._obey_signals(wakened.recv(64))
@@ -236,21 +236,6 @@ class Daemon:
         if status.state == State.INIT.value:
             raise ControlError(f"{vhid.name} is INIT ({status.reason}); a state has no effect yet")
         return status
-
-
-def _wait(poll: select.poll, timeout: int | None) -> set[int]:
-    """Wait up to `timeout` nanoseconds, never less; return the descriptors that are ready.
-
-    poll(2) counts whole milliseconds; the rest is slept, deaf for less than one of them.
-    """
-    if timeout is None:
-        return {descriptor for descriptor, _events in poll.poll()}
-    started = time.monotonic_ns()
-    ready = {descriptor for descriptor, _events in poll.poll(max(0, timeout // 1_000_000))}
-    rest = timeout - (time.monotonic_ns() - started)
-    if not ready and 0 < rest < 2_000_000:
-        time.sleep(rest / 1e9)
-    return ready
 
 
 def run(config_path: Path, control: Path, netns: tuple[str, ...]) -> int:

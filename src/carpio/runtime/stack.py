@@ -10,7 +10,7 @@ import hmac
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from carpio.config.model import DaemonConfig
 from carpio.core.effects import Effect, ReportDemotion, ReportDrop, ReportTransition
@@ -158,13 +158,17 @@ class Stack:
         """Why the host cannot hold this group, or None."""
         return self._refusals.get(key)
 
-    def turn(self) -> None:
-        """Read what waits, then act on time, until nothing is left to do."""
+    def turn(self, ready: Collection[int] | None = None) -> None:
+        """Read what waits, then act on time, until nothing is left to do.
+
+        `ready`: the descriptors known to be readable; None: not known, try all. Adverts are
+        looked for in any case: they decide whether a deadline still holds.
+        """
         now = self._clock.now()
         self._notice_sleep(now)
         deadline = self._engine.next_deadline()
         late = deadline is not None and now - deadline > _LATE
-        self._read_monitor(now)
+        self._read_monitor(now, ready)
         self._read_frames(_CATCH_UP if late else _BURST)
         self._run_inbox()
         self._give_up_expired()
@@ -198,6 +202,8 @@ class Stack:
         return config.engine_config(self.namespace.name).instances
 
     def _run_inbox(self) -> None:
+        """Handle events and what comes of them; talk about it when all is done."""
+        reports: list[Effect] = []
         while self._inbox:
             now = self._clock.now()
             effects: list[Effect] = []
@@ -205,7 +211,8 @@ class Stack:
                 effects += self._engine.handle(self._inbox.popleft(), now)
             if effects:
                 self._inbox.extend(self._performer.perform(effects))
-                self._report(effects)
+                reports += effects
+        self._report(reports)
 
     def _read_frames(self, limit: int) -> None:
         for name, carpdev in self._carpdevs.items():
@@ -249,8 +256,12 @@ class Stack:
 
     # -- the host ----------------------------------------------------------------------------
 
-    def _read_monitor(self, now: Nanoseconds) -> None:
+    def _read_monitor(self, now: Nanoseconds, ready: Collection[int] | None) -> None:
         """Obey lost links at once; look at everything else a moment later."""
+        if (ready is None or self._guard.fileno() in ready) and self._guard.changed():
+            self._schedule_look(now)
+        if ready is not None and self._monitor.fileno() not in ready:
+            return
         changes = receive_notifications(self._monitor, self._plane.netlink_ports)
         if changes is None:
             self._schedule_look(now)
@@ -264,8 +275,6 @@ class Stack:
                     self._schedule_look(now)
                 else:
                     self._schedule_look(Nanoseconds(now + _LOOK_DELAY), _PATIENCE)
-        if self._guard.changed():
-            self._schedule_look(now)
 
     def _schedule_look(self, at: Nanoseconds, patience: Nanoseconds = _NO_PATIENCE) -> None:
         """Look at the host at `at`, or up to `patience` later when deadlines are near."""
