@@ -89,26 +89,35 @@ def dead_man_time(advbase: int) -> Nanoseconds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Route:
+    """A route of ours with its messages, built before they are needed."""
+
     destination: str
     oif: int
-    table: int
     source: IpAddress | None
-    priority: int = 0
+    adding: Request
+    keeping: Request
+    """Like `adding`, but an equal route is left alone."""
+    deleting: Request
 
-    def add(self, *, replace: bool = True) -> Request:
-        return add_route(
-            self.destination,
-            oif=self.oif,
-            table=self.table,
-            source=self.source,
-            priority=self.priority,
-            replace=replace,
-        )
 
-    def delete(self) -> Request:
-        return delete_route(
-            self.destination, oif=self.oif, table=self.table, priority=self.priority
+def _make_route(
+    destination: str, *, oif: int, table: int, source: IpAddress | None, priority: int = 0
+) -> _Route:
+    adding, keeping = (
+        add_route(
+            destination, oif=oif, table=table, source=source, priority=priority, replace=replace
         )
+        for replace in (True, False)
+    )
+    deleting = delete_route(destination, oif=oif, table=table, priority=priority)
+    return _Route(
+        destination=destination,
+        oif=oif,
+        source=source,
+        adding=adding,
+        keeping=keeping,
+        deleting=deleting,
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -302,9 +311,9 @@ class Plane:
         """Backup routes away, links up, prefix routes: one batch for all groups."""
         holdings = [h for h in map(self._holdings.get, instances) if h is not None and h.child]
         with self._switching:
-            removals = [route.delete() for h in holdings for route in h.backup_routes]
+            removals = [route.deleting for h in holdings for route in h.backup_routes]
             ups = [set_link_up(holding.child) for holding in holdings]
-            prefixes = [route.add() for h in holdings for route in h.prefix_routes]
+            prefixes = [route.adding for h in holdings for route in h.prefix_routes]
             for holding in holdings:
                 holding.serving = True
             results = self._routes.execute([*removals, *ups, *prefixes])[len(removals) :]
@@ -335,8 +344,8 @@ class Plane:
             if holding is None or holding.gate_until:
                 continue
             holding.serving = False
-            requests += [route.delete() for route in holding.prefix_routes]
-            requests += [route.add() for route in holding.backup_routes]
+            requests += [route.deleting for route in holding.prefix_routes]
+            requests += [route.adding for route in holding.backup_routes]
             self._links_to_lower.put(key)
         if requests:
             self._routes.execute(requests)
@@ -369,7 +378,7 @@ class Plane:
         child = look.link_at(holding.child)
         if holding.serving:
             up = [] if child and child.is_up else [set_link_up(holding.child)]
-            self._routes.execute([*up, *(r.add(replace=False) for r in holding.prefix_routes)])
+            self._routes.execute([*up, *(r.keeping for r in holding.prefix_routes)])
 
     def _settle_bystanders(self, look: Inventory) -> None:
         """Other interfaces ask for neighbours by their own address, not by one of ours.
@@ -474,7 +483,7 @@ class Plane:
         self._guard.close([(holding.config.carpdev, holding.mac)])
         if holding.child:
             self._routes.execute([delete_link(holding.child)])
-        self._routes.execute([route.delete() for route in holding.backup_routes])
+        self._routes.execute([route.deleting for route in holding.backup_routes])
         holding.child, holding.serving = 0, False
 
     def _remove_strangers(self, look: Inventory) -> Inventory:
@@ -533,7 +542,7 @@ class Plane:
             holding.backup_routes = ()
             return
         holding.backup_routes = tuple(
-            _Route(
+            _make_route(
                 destination=str(ip_network(address)),
                 oif=parent.index,
                 table=BACKUP_TABLE,
@@ -546,9 +555,9 @@ class Plane:
         for route in holding.backup_routes:
             exists = (route.destination, route.oif, route.source) in present
             if holding.serving and exists:
-                requests.append(route.delete())
+                requests.append(route.deleting)
             elif not holding.serving and not exists:
-                requests.append(route.add())
+                requests.append(route.adding)
         self._routes.execute(requests)
 
     def _choose_prefix_routes(self, holding: _Holding, look: Inventory) -> None:
@@ -560,7 +569,7 @@ class Plane:
             if address.prefix_length == address.address.max_prefixlen or network in found:
                 continue
             if not look.provides_network(address, children):
-                found[network] = _Route(
+                found[network] = _make_route(
                     destination=network,
                     oif=holding.child,
                     table=_MAIN_TABLE,
@@ -570,7 +579,7 @@ class Plane:
         gone = [r for r in holding.prefix_routes if r not in found.values()]
         holding.prefix_routes = tuple(found.values())
         if holding.serving:
-            self._routes.execute([route.delete() for route in gone])
+            self._routes.execute([route.deleting for route in gone])
 
     # -- the thread that takes links down ----------------------------------------------------
 

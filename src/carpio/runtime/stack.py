@@ -80,7 +80,7 @@ class Stack:
         """Claim the namespace. Raises PlatformError, also when another daemon serves it."""
         self.namespace = namespace
         self.claims = Claims()
-        self._config = config
+        self._use(config)
         self._clock = clock
         self._state = state
         self._guard = Guard(open_socket=lambda: namespace.call(open_netfilter_socket))
@@ -115,7 +115,7 @@ class Stack:
             for old in self._instances
             if old.instance not in {new.instance for new in self._of(config)}
         ]
-        self._config = config
+        self._use(config)
         self._look([*self._of(config), *leaving])
         self._inbox.append(ConfigurationReplaced(config=config.engine_config(self.namespace.name)))
         self.turn()
@@ -170,7 +170,7 @@ class Stack:
         late = deadline is not None and now - deadline > _LATE
         self._read_monitor(now, ready)
         self._read_frames(_CATCH_UP if late else _BURST)
-        self._run_inbox()
+        self._run_inbox(now)
         self._give_up_expired()
         now = self._clock.now()
         deadline = self._engine.next_deadline()
@@ -194,18 +194,23 @@ class Stack:
 
     # -- events ----------------------------------------------------------------------------
 
-    @property
-    def _instances(self) -> tuple[InstanceConfig, ...]:
-        return self._of(self._config)
+    def _use(self, config: DaemonConfig) -> None:
+        self._config = config
+        self._instances = self._of(config)
+        shortest = min((c.advbase for c in self._instances), default=1)
+        self._shortest_dead_man = dead_man_time(shortest)
 
     def _of(self, config: DaemonConfig) -> tuple[InstanceConfig, ...]:
         return config.engine_config(self.namespace.name).instances
 
-    def _run_inbox(self) -> None:
-        """Handle events and what comes of them; talk about it when all is done."""
+    def _run_inbox(self, heard_at: Nanoseconds | None = None) -> None:
+        """Handle events and what comes of them; talk about it when all is done.
+
+        `heard_at`: when the events that wait came to be known; None: now.
+        """
         reports: list[Effect] = []
         while self._inbox:
-            now = self._clock.now()
+            now, heard_at = heard_at or self._clock.now(), None
             effects: list[Effect] = []
             while self._inbox:
                 effects += self._engine.handle(self._inbox.popleft(), now)
@@ -242,8 +247,7 @@ class Stack:
         asleep = boot_time() - now
         slept = Nanoseconds(asleep - self._asleep)
         self._asleep = asleep
-        shortest = min((config.advbase for config in self._instances), default=1)
-        if slept >= dead_man_time(shortest):
+        if slept >= self._shortest_dead_man:
             self._inbox.append(Stalled(slept))
 
     def _give_up_expired(self) -> None:
