@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, Protocol
 
 import pytest
 
@@ -200,8 +200,17 @@ def claims_in(frames: Iterable[bytes], addresses: frozenset[bytes] = OWN) -> lis
 # -- clients -------------------------------------------------------------------------------------
 
 
+class Place(Protocol):
+    """Anything that lives in a namespace of its own."""
+
+    @property
+    def namespace(self) -> str:
+        """The name for ip-netns(8)."""
+        ...
+
+
 def bound(
-    host: Host, address: str = "", port: int = 0, kind: int = socket.SOCK_DGRAM
+    host: Place, address: str = "", port: int = 0, kind: int = socket.SOCK_DGRAM
 ) -> socket.socket:
     """Return a UDP or TCP socket of a host, bound to an address of its choice."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -228,7 +237,7 @@ def serves(server: socket.socket, client: socket.socket, timeout_s: float = 1.0)
     return False
 
 
-def pings(host: Host, target: str, *, source: str = "", timeout_s: float = 1.0) -> bool:
+def pings(host: Place, target: str, *, source: str = "", timeout_s: float = 1.0) -> bool:
     """Whether `target` answers an echo request from a host, asked again every 50 ms."""
     is_v6 = ip_address(target).version == 6
     family = socket.AF_INET6 if is_v6 else socket.AF_INET
