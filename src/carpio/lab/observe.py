@@ -117,10 +117,12 @@ def _sacrifice_frame(host: Host) -> None:
     libpcap filters at least one block of a new ring once more by itself, where it cannot
     tell the direction of a frame, and rejects what is in it.
     """
-    with socket_in(host.namespace, socket.AF_PACKET, socket.SOCK_RAW, 0) as mouth:
-        with suppress(OSError):  # the cable is not plugged: nothing is lost yet
-            mouth.bind((host.interface, 0))
-            mouth.send(SACRIFICE)
+    with (
+        socket_in(host.namespace, socket.AF_PACKET, socket.SOCK_RAW, 0) as mouth,
+        suppress(OSError),  # the cable is not plugged: nothing is lost yet
+    ):
+        mouth.bind((host.interface, 0))
+        mouth.send(SACRIFICE)
 
 
 def _last_words(log: str, what: str) -> int:
@@ -169,7 +171,7 @@ class AdvertWatch:
     def forget(self) -> None:
         """Throw away what was seen up to now."""
         while self._next(0.0):
-            _sacrifice_frame(host)
+            pass
 
     def wait_for(self, is_wanted: Callable[[str, Advert], bool], timeout_s: float) -> bool:
         """Wait for an advertisement (sending host, content); False when the time is over."""
