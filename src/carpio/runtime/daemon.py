@@ -50,7 +50,7 @@ __all__ = ["Daemon", "run"]
 log = logging.getLogger("carpio")
 
 STATE_DIRECTORY: Final = Path("/run/carpio")
-"""Where each namespace has a file of its own, named by the namespace's inode."""
+"""Where each namespace has a file of its own, named by the namespace's number."""
 _FAILED, _INVALID_FILE, _NOT_PERMITTED = 1, 2, 5
 
 

@@ -6,6 +6,8 @@ Knows setns(2) and where named namespaces are mounted; must not know what is ope
 from __future__ import annotations
 
 import os
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,8 @@ __all__ = ["NAMED_NAMESPACES", "Namespace"]
 
 _T = TypeVar("_T")
 _CLONE_NEWNET = 0x40000000
+_SO_NETNS_COOKIE = 71
+"""asm-generic/socket.h, since Linux 5.14."""
 NAMED_NAMESPACES = Path("/run/netns")
 """Where ip-netns(8) mounts namespaces by name."""
 
@@ -39,8 +43,11 @@ class Namespace:
 
     @property
     def identity(self) -> str:
-        """The inode of the namespace: equal for two names of the same one."""
-        return str(os.fstat(self._descriptor).st_ino)
+        """The kernel's number of the namespace: equal for two names of the same one.
+
+        Unlike its inode it is not given to another namespace when this one is gone.
+        """
+        return self.call(_cookie)
 
     def call(self, function: Callable[[], _T]) -> _T:
         """Run `function` inside the namespace and return what it returned or raised.
@@ -70,6 +77,13 @@ class Namespace:
     def close(self) -> None:
         """Forget the namespace."""
         os.close(self._descriptor)
+
+
+def _cookie() -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as opened:
+        return str(
+            int.from_bytes(opened.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), sys.byteorder)
+        )
 
 
 def _set_namespace(descriptor: int) -> None:

@@ -1,0 +1,66 @@
+"""A network namespace of a test: one cable with both ends in it, `eth0` and `wire0`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from collections.abc import Iterator
+
+from carpio.runtime.namespace import Namespace
+from carpio.runtime.rtnetlink import RouteSocket, open_route_socket
+
+__all__ = ["Netns", "names"]
+
+
+def names() -> Iterator[str]:
+    """Yield names that no other process uses."""
+    return (f"rt-{os.getpid()}-{number}" for number in itertools.count())
+
+
+class Netns:
+    """A namespace with `eth0` (10.1.0.1/24, 2001:db8:1::1/64) plugged into `wire0`."""
+
+    def __init__(self, name: str) -> None:
+        """Make it; a sleeping process keeps a foot in it."""
+        self.name = name
+        _run("ip", "netns", "add", name)
+        self.process = subprocess.Popen(("ip", "netns", "exec", name, "sleep", "300"))
+        self.ip("link", "set", "lo", "up")
+        self.ip("link", "add", "eth0", "type", "veth", "peer", "name", "wire0")
+        for interface in ("eth0", "wire0"):
+            self.run("sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/{interface}/accept_dad")
+            self.ip("link", "set", interface, "up")
+        self.ip("addr", "add", "10.1.0.1/24", "dev", "eth0")
+        self.ip("addr", "add", "2001:db8:1::1/64", "dev", "eth0", "nodad")
+        self.namespace = Namespace(name)
+
+    def remove(self) -> None:
+        """Take it away with all that it holds."""
+        self.process.kill()
+        self.process.wait()
+        self.namespace.close()
+        _run("ip", "netns", "del", self.name)
+
+    def ip(self, *arguments: str) -> str:
+        """Run ip(8) in it."""
+        return _run("ip", "-n", self.name, *arguments)
+
+    def run(self, *command: str) -> str:
+        """Run a command in it."""
+        return _run("ip", "netns", "exec", self.name, *command)
+
+    def index(self, interface: str) -> int:
+        """Return the index of an interface."""
+        return int(self.run("cat", f"/sys/class/net/{interface}/ifindex"))
+
+    def routes(self) -> RouteSocket:
+        """Open a netlink socket in it."""
+        return RouteSocket(self.namespace.call(open_route_socket))
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+    return done.stdout
