@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 import pytest
 
-from carpio.control.client import ControlClient
+from carpio.control.client import ControlClient, Refused
 from carpio.control.messages import SetState, Status, StatusRequest, VhidStatus
 from carpio.errors import ControlError
 from carpio.lab.implementation import carpio_command
@@ -38,6 +38,7 @@ __all__ = [
     "Node",
     "asks_arp",
     "bound",
+    "child_of",
     "claims_in",
     "config",
     "eventually",
@@ -138,9 +139,14 @@ class Node:
     def become_master(self, name: str = "1@eth0") -> Node:
         """Ask for MASTER, so that the test need not wait for the master-down timer."""
         self.wait_for("BACKUP", name)
-        with ControlClient(self.daemon.control) as client:
-            client.ask(SetState(name=name, state="master"), VhidStatus)
+        eventually(lambda: self._asks_for_mastership(name), 5, f"{name} is no longer refused")
         return self.wait_for("MASTER", name)
+
+    def _asks_for_mastership(self, name: str) -> bool:
+        with suppress(Refused), ControlClient(self.daemon.control) as client:
+            client.ask(SetState(name=name, state="master"), VhidStatus)
+            return True
+        return False
 
     def shown_status(self) -> str:
         """What `carpio status` prints."""
@@ -278,6 +284,14 @@ def throw(host: Host, *frames: bytes, interface: str = "eth0") -> None:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
+
+
+def child_of(host: Host, vhid: int = 1) -> str:
+    """The name of the macvlan of a group on a host."""
+    names = [
+        line.split()[0].split("@")[0] for line in host.run("ip", "-br", "link").stdout.splitlines()
+    ]
+    return next(name for name in names if name.startswith(f"carp{vhid}-"))
 
 
 def rules_of(host: Host, *, family: str = "-4") -> Sequence[str]:

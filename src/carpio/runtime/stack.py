@@ -298,7 +298,7 @@ class Stack:
                     self._schedule_look(now)
         if link.name in {c.carpdev for c in self._instances} and link.name not in self._carpdevs:
             self._schedule_look(now)
-        if link.alias.startswith(ALIAS_PREFIX):
+        if link.alias.startswith(ALIAS_PREFIX) or self._refusals:  # its cause may be gone now
             self._schedule_look(Nanoseconds(now + _LOOK_DELAY), _PATIENCE)
 
     def _set_usable(self, name: str, usable: bool) -> None:
@@ -334,7 +334,7 @@ class Stack:
             log.error("carpio: looking at the host: %s", error)
             refusals = {config.instance: str(error) for config in instances}
             self._schedule_look(Nanoseconds(now + 1_000_000_000))
-        refusals |= self._prepare_carpdevs(instances)
+        refusals = self._prepare_carpdevs(instances) | refusals
         self.claims.configure(instances)
         for key, reason in refusals.items():
             if self._refusals.get(key) != reason:
