@@ -34,6 +34,8 @@ _SOLICITED_NODE_ZERO: Final = bytes.fromhex("ff0200000000000000000001ff000000")
 # Classic BPF (linux/filter.h). A program is a list of (code, jump if true, jump if false, k) with
 # labels for jumps; a jump to "" goes to the next instruction.
 _LD_W, _LD_H, _LD_B, _JEQ, _RET = 0x20, 0x28, 0x30, 0x15, 0x06
+_PACKET_TYPE: Final = 0xFFFFF000 + 4
+_PACKET_OTHERHOST: Final = 3
 _VLAN_TAG_PRESENT: Final = 0xFFFFF000 + 48
 _MAX_MATCHES: Final = 120
 """A conditional jump reaches 255 instructions; with more addresses all claims are passed up."""
@@ -58,9 +60,9 @@ def receive_filter(addresses: Iterable[IpAddress]) -> bytes:
             ("", _JEQ, "ipv6", "", 0x86DD),
             ("", _JEQ, "arp", "drop", 0x0806),
             ("ipv4", _LD_B, "", "", 23),
-            ("", _JEQ, "accept", "drop", CARP_PROTOCOL),
+            ("", _JEQ, "advert", "drop", CARP_PROTOCOL),
             ("ipv6", _LD_B, "", "", 20),
-            ("", _JEQ, "accept", "", CARP_PROTOCOL),
+            ("", _JEQ, "advert", "", CARP_PROTOCOL),
             ("", _JEQ, "", "drop", socket.IPPROTO_ICMPV6),
             ("", _LD_B, "", "", 54),
             ("", _JEQ, "target", "", 136),
@@ -73,6 +75,10 @@ def receive_filter(addresses: Iterable[IpAddress]) -> bytes:
             *_match_any(v6),
             ("accept", _RET, "", "", 0xFFFF),
             ("drop", _RET, "", "", 0),
+            ("advert", _LD_B, "", "", _PACKET_TYPE),  # a stack hears nothing addressed to others
+            ("", _JEQ, "drop3", "", _PACKET_OTHERHOST),
+            ("", _RET, "", "", 0xFFFF),
+            ("drop3", _RET, "", "", 0),
             ("arp", _LD_W, "", "", 28),
             *_match_any(v4, accept="accept2", drop="drop2"),
             ("accept2", _RET, "", "", 0xFFFF),
