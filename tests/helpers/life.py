@@ -22,10 +22,11 @@ from typing import Any, Final
 from carpio.control.client import ControlClient
 from carpio.errors import ControlError
 from carpio.lab.evidence import host_frames
+from carpio.lab.gaps import ProbeRecord
 from carpio.lab.implementation import Group, carpio_command
 from carpio.lab.judge import GroupAddresses, Judge, Verdict, heard_adverts
 from carpio.lab.observe import Capture
-from carpio.lab.roles import HeardAdvert
+from carpio.lab.roles import HeardAdvert, Mastership
 from carpio.lab.sighting import Claim, Kind, sight
 from carpio.lab.topology import DaemonProcess, Host
 from carpio.runtime.namespace import Namespace
@@ -41,6 +42,7 @@ __all__ = [
     "config",
     "footprint",
     "group",
+    "lost",
     "start",
     "wait_for",
     "write_config",
@@ -59,7 +61,7 @@ def group(
     vhid: int = 1,
     interface: str = "eth0",
     advskew: int = 0,
-    passphrase: str = "carpio life",  # noqa: S107 - guards a lab only
+    passphrase: str = "carpio life",
     **more: str | int | bool,
 ) -> str:
     """Return a `[[vhid]]` table; without `addresses` it has the shared IPv4 address."""
@@ -98,6 +100,15 @@ def write_config(host: Host, text: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(text)
     return path
+
+
+def lost(record: ProbeRecord) -> list[int]:
+    """Return when probes were sent that were not answered; the first ones only resolve the MAC."""
+    return [
+        sent
+        for sent, answered in list(zip(record.sent, record.answered, strict=True))[50:]
+        if not answered
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +238,10 @@ class Film:
             and spoken.time_ns > after
             and (before is None or spoken.time_ns < before)
         ]
+
+    def masterships(self) -> tuple[Mastership, ...]:
+        """Return who was master when, told from the advertisements."""
+        return self._judge.roles.masterships
 
     @property
     def wrong(self) -> list[Spoken]:
