@@ -171,12 +171,12 @@ def start(host: Host, toml: str | None = None) -> Node:
 
 
 class Ear:
-    """Hears at the switch what a host sends; a context manager."""
+    """Hears at the switch what a host sends, by its own or a named port; a context manager."""
 
-    def __init__(self, lab: Lab, host: Host) -> None:
+    def __init__(self, lab: Lab, host: Host, *, port: str = "") -> None:
         self._socket = socket_in(lab.switch, socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
-        self._socket.bind((host.port, ETH_P_ALL))
+        self._socket.bind((port or host.port, ETH_P_ALL))
 
     def __enter__(self) -> Ear:
         return self
@@ -192,7 +192,10 @@ class Ear:
             left_s = deadline - time.monotonic()
             if not select.select([self._socket], [], [], max(0.0, left_s))[0]:
                 return frames
-            frame, origin = self._socket.recvfrom(2048)
+            try:
+                frame, origin = self._socket.recvfrom(2048)
+            except OSError:  # the port was down: told once
+                continue
             if origin[2] != PACKET_OUTGOING:
                 frames.append(frame)
 

@@ -90,6 +90,8 @@ class Stack:
         self._plane = Plane(namespace, self._guard, state, backup_routes=config.backup_routes)
         self._carpdevs: dict[str, Carpdev] = {}
         self._usable: set[str] = set()
+        self._places: dict[int, tuple[str, int]] = {}
+        """Name and master of every interface, by index, as of the last look."""
         self._performer = Performer(self._plane, self._plane.settle, self._carpdevs)
         self._inbox: deque[Event] = deque()
         self._refusals: dict[InstanceKey, str] = {}
@@ -298,8 +300,15 @@ class Stack:
                     self._schedule_look(now)
         if link.name in {c.carpdev for c in self._instances} and link.name not in self._carpdevs:
             self._schedule_look(now)
+        if exists and self._is_strange(link):  # it answers for our addresses until it is guarded
+            self._schedule_look(now)
         if link.alias.startswith(ALIAS_PREFIX) or self._refusals:  # its cause may be gone now
             self._schedule_look(Nanoseconds(now + _LOOK_DELAY), _PATIENCE)
+
+    def _is_strange(self, link: Link) -> bool:
+        """True for an interface that was not there, or elsewhere, or called otherwise, last time."""
+        is_ours = link.alias.startswith(ALIAS_PREFIX)
+        return not is_ours and self._places.get(link.index) != (link.name, link.master)
 
     def _set_usable(self, name: str, usable: bool) -> None:
         if usable and name not in self._usable:
@@ -328,6 +337,7 @@ class Stack:
         self._look_at_latest = Nanoseconds(self._next_look + _PATIENCE)
         try:
             look = self._plane.inventory()
+            self._places = {link.index: (link.name, link.master) for link in look.links}
             self._renew_carpdevs(look, instances)
             refusals = dict(self._plane.install(instances))
         except PlatformError as error:
