@@ -306,7 +306,7 @@ class Stack:
             self._schedule_look(Nanoseconds(now + _LOOK_DELAY), _PATIENCE)
 
     def _is_strange(self, link: Link) -> bool:
-        """True for an interface that was not there, or elsewhere, or called otherwise, last time."""
+        """True for an interface that was not there, or not so, at the last look."""
         is_ours = link.alias.startswith(ALIAS_PREFIX)
         return not is_ours and self._places.get(link.index) != (link.name, link.master)
 
