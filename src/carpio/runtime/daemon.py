@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, assert_never
@@ -70,8 +70,7 @@ class Daemon:
             log.warning("carpio: %s", warning)
         self._server = ControlServer(control, self._answer)
         try:
-            for name in self._names(self._config):
-                self._add_stack(name)
+            self._stacks |= self._make_stacks(self._names(self._config), self._config)
         except BaseException:
             self._leave()
             raise
@@ -120,6 +119,8 @@ class Daemon:
                 for problem in error.problems:
                     log.error("carpio: %s", problem)
                 log.error("carpio: the configuration is invalid; the running one stays in use")
+            except PlatformError as error:
+                log.error("carpio: %s; the running configuration stays in use", error)
 
     def _leave(self) -> None:
         for stack in self._stacks.values():
@@ -147,24 +148,34 @@ class Daemon:
         base: list[str | None] = list(self._netns) or [None]
         return list(dict.fromkeys([*base, *(vhid.netns for vhid in config.vhids)]))
 
-    def _add_stack(self, name: str | None) -> Stack:
-        namespace = Namespace(name)
-        state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
-        stack = Stack(namespace, self._config, state, self._clock, random.SystemRandom())
-        self._stacks[name] = stack
-        return stack
+    def _make_stacks(
+        self, names: Iterable[str | None], config: DaemonConfig
+    ) -> dict[str | None, Stack]:
+        """Claim namespaces. Raises PlatformError with all of them given back."""
+        made: dict[str | None, Stack] = {}
+        try:
+            for name in names:
+                namespace = Namespace(name)
+                state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
+                made[name] = Stack(namespace, config, state, self._clock, random.SystemRandom())
+        except BaseException:
+            for stack in made.values():
+                stack.stop()
+            raise
+        return made
 
     def _reload(self) -> ReloadResult:
         """Validate, then swap. Raises ConfigError or PlatformError with nothing changed."""
         config = self._load()
         missing = [name for name in self._names(config) if name not in self._stacks]
+        added = self._make_stacks(missing, config)
         self._config = config
         log.setLevel(level_for(config.log))
-        for name in missing:
-            self._add_stack(name).start()
-        for name, stack in self._stacks.items():
-            if name not in missing:
-                stack.replace(config)
+        for stack in self._stacks.values():
+            stack.replace(config)
+        self._stacks |= added
+        for stack in added.values():
+            stack.start()
         log.info("carpio: configuration read again: %d groups", len(config.vhids))
         return ReloadResult(warnings=list(config.warnings))
 

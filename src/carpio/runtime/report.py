@@ -87,12 +87,12 @@ def vhid_status(
 
 
 def demotion_status(views: Sequence[EngineView]) -> DemotionStatus:
-    """The demotion number; causes of all network stacks of the daemon together."""
+    """The demotion number; causes of all network stacks of the daemon together.
+
+    A cause that several stacks have in common counts once: a request demotes all of them.
+    """
+    shares = dict.fromkeys(share for view in views for share in view.causes)
     return DemotionStatus(
-        sum=sum(view.demotion for view in views),
-        causes=[
-            CauseShare(cause=share.cause, value=share.value)
-            for view in views
-            for share in view.causes
-        ],
+        sum=sum(share.value for share in shares),
+        causes=[CauseShare(cause=share.cause, value=share.value) for share in shares],
     )
