@@ -32,8 +32,8 @@ fmt: $(STAMP) ## Format the code
 
 .PHONY: lint
 lint: $(STAMP)
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests scripts/bench
+	$(BIN)/ruff check src tests scripts/bench
 	$(BIN)/codespell src tests docs README.md CHANGELOG.md
 
 .PHONY: types
@@ -61,6 +61,11 @@ test: setup check lab ## Everything: check, then namespaces and peers (as root, 
 nightly: setup ## The long forms: repetitions of every scenario
 	scripts/setup peers
 	scripts/nightly
+
+.PHONY: bench
+bench: setup ## Measure beside ucarp in the same run and print ratios
+	scripts/setup peers
+	$(BIN)/python scripts/bench
 
 .PHONY: man
 man: $(STAMP) ## Make the man pages and the reference from the command and configuration tables
