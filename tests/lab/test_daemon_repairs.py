@@ -285,6 +285,42 @@ def test_deleted_parent_that_is_made_again_serves_and_nobody_lies(lab: Lab, tmp_
     assert "1@par0: MASTER -> INIT (hardware interface down)" in node.daemon.log
 
 
+def put_under_a_bridge(host: Host) -> None:
+    """Move the host's cable under a bridge `br0`, which gets the addresses."""
+    host.run("ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0")
+    host.sysctl("net/ipv6/conf/br0/accept_dad", "0")
+    host.run("ip", "link", "set", "eth0", "master", "br0")
+    host.run("ip", "addr", "flush", "dev", "eth0")
+    host.run("ip", "link", "set", "br0", "up")
+    for address in host.addresses:
+        host.run("ip", "addr", "add", str(address), "dev", "br0", "nodad")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [("link", "del", "br0"), ("link", "set", "eth0", "nomaster")],
+    ids=["bridge deleted", "port taken out"],
+)
+def test_nic_that_loses_its_bridge_never_answers_for_the_addresses(
+    lab: Lab, tmp_path: Path, loss: tuple[str, ...]
+) -> None:
+    host = lab["a"]
+    put_under_a_bridge(host)
+    node = start(host, config(group(interface="br0"))).become_master("1@br0")
+    assert pings(lab.router, VIP4)
+
+    def act() -> None:
+        host.run("ip", *loss)
+        node.wait_for("INIT", "1@br0")
+        time.sleep(0.2)
+        host.run("ip", "link", "del", "br0", check=False)
+        put_under_a_bridge(host)
+        node.become_master("1@br0")
+        eventually(lambda: pings(lab.router, VIP4) and pings(lab.router, VIP6))
+
+    no_lie(under_flood(lab, tmp_path, act))
+
+
 def test_nic_that_is_added_to_the_segment_never_answers_for_the_addresses(lab: Lab) -> None:
     host, router = lab["a"], lab.router
     node = start(host).become_master()

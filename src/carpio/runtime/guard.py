@@ -12,6 +12,7 @@ import errno
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from carpio.errors import PlatformError
 from carpio.runtime import guard_table as table
@@ -131,14 +132,20 @@ class Guard:
         finally:
             self.detach()
 
-    def install(self, groups: Sequence[GuardedGroup], bystanders: Sequence[str] = ()) -> None:
+    def install(
+        self,
+        groups: Sequence[GuardedGroup],
+        bystanders: Sequence[str] = (),
+        ports: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Make the table guard exactly these groups, in one transaction.
 
-        `bystanders` are the other devices of the host, which must claim none of our addresses.
+        `bystanders` are the other devices of the host, which must claim none of our addresses;
+        `ports` those below a parent, with that parent: what passes through them must be true.
         Gates of groups that stay are not touched, so an open one stays open, and an expired one
         expired. What others have removed is put back; chains follow the names of devices.
         """
-        wanted = make_ruleset(groups, bystanders)
+        wanted = make_ruleset(groups, bystanders, ports)
         for attempt in range(_INSTALL_ATTEMPTS):
             try:
                 self._install(wanted)

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from carpio.runtime.nfnetlink_rules import (
@@ -90,6 +91,7 @@ _SOLICITATION, _ADVERTISEMENT = b"\x87", b"\x88"
 _SOLICITED = b"\x40"
 _SOURCE_MAC_OPTION, _TARGET_MAC_OPTION = b"\x01", b"\x02"
 _UNSPECIFIED = bytes(16)
+_WRONG_MAC = "our address, wrong MAC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,10 +179,15 @@ def parent_of_gate_set(name: str) -> str | None:
     return unescaped.decode("utf-8", "surrogateescape")
 
 
-def make_ruleset(groups: Sequence[GuardedGroup], bystanders: Sequence[str] = ()) -> Ruleset:
+def make_ruleset(
+    groups: Sequence[GuardedGroup],
+    bystanders: Sequence[str] = (),
+    ports: Mapping[str, str] = MappingProxyType({}),
+) -> Ruleset:
     """Everything that must be in the table to guard `groups` on their parents.
 
     Groups without addresses are guarded too: their MAC must be silent while the gate is closed.
+    `ports` are the devices below a parent (of a bridge, a bond), by name, with that parent.
     """
     if not groups:
         return Ruleset()
@@ -192,6 +199,10 @@ def make_ruleset(groups: Sequence[GuardedGroup], bystanders: Sequence[str] = ())
         link_local = [a for group in own for a in group.addresses if a.is_link_local]
         sets += _parent_sets(suffix(parent), own, everywhere + link_local)
         chains += _parent_chains(parent)
+    parents = {group.parent for group in groups}
+    below = {port: parent for port, parent in ports.items() if parent in parents}
+    chains += [chain for parent in dict.fromkeys(below.values()) for chain in _port_claims(parent)]
+    chains += [_port_chain(port, suffix(parent)) for port, parent in below.items()]
     others = [d for d in dict.fromkeys(bystanders) if all(g.parent != d for g in groups)]
     if others:
         chains += [_BYSTANDER_ARP, _BYSTANDER_ND, *map(_bystander_chain, others)]
@@ -283,7 +294,7 @@ def _arp_claims(end: str) -> list[Rule]:
     """Address, sender MAC and Ethernet source must fit when any one of them is ours."""
     claim = is_not_in(f"claims4_{end}", _ARP_SENDER, _ARP_SENDER_MAC, _ETHER_SOURCE)
     return [
-        _drop("ARP: our address, wrong MAC", is_in(f"ours4_{end}", _ARP_SENDER), claim),
+        _drop(f"ARP: {_WRONG_MAC}", is_in(f"ours4_{end}", _ARP_SENDER), claim),
         _drop("ARP: virtual MAC, wrong address", is_in(f"mine_{end}", _ARP_SENDER_MAC), claim),
         _drop("ARP: from virtual MAC, wrong address", is_in(f"mine_{end}", _ETHER_SOURCE), claim),
     ]
@@ -345,7 +356,7 @@ def _pairing(end: str, what: str, condition: bytes, address: Field, mac: Field) 
     # nothing is said about "::"; solicitations from it are judged by their target
     named = differs(address, _UNSPECIFIED)
     return [
-        _drop(f"{what}: our address, wrong MAC", condition, is_in(f"ours6_{end}", address), wrong),
+        _drop(f"{what}: {_WRONG_MAC}", condition, is_in(f"ours6_{end}", address), wrong),
         _drop(
             f"{what}: virtual MAC, wrong address",
             condition,
@@ -375,6 +386,33 @@ def _rivals(end: str) -> list[Rule]:
 
 # -- chains of other devices -------------------------------------------------------------------
 
+_DISCOVERY: Final = (
+    equals(_ETHER_TYPE, _IP6) + transport_is(_ICMP6) + between(_ICMP6_TYPE, _FIRST_ND, _LAST_ND)
+)
+
+
+def _port_claims(parent: str) -> list[Chain]:
+    """What a port may not say: claims of our addresses for another MAC than the virtual one.
+
+    The claims of the parent and of peers behind the bridge go through ports and are true. A port
+    is left to itself for a moment when its parent is deleted: then it would answer with its own.
+    """
+    end = suffix(parent)
+    arp = [rule for rule in _arp_claims(end) if rule.comment.endswith(_WRONG_MAC)]
+    nd = [rule for rule in _nd_claims(end) if rule.comment.endswith(_WRONG_MAC)]
+    return [
+        Chain(name=f"port_arp_{end}", rules=tuple(arp)),
+        Chain(name=f"port_nd_{end}", rules=tuple(nd)),
+    ]
+
+
+def _port_chain(device: str, end: str) -> Chain:
+    rules = (
+        Rule("ARP", equals(_ETHER_TYPE, _ARP) + goto(f"port_arp_{end}")),
+        Rule("ND", _DISCOVERY + goto(f"port_nd_{end}")),
+    )
+    return Chain(name=f"on_{suffix(device)}", rules=rules, hook=Hook(device, _EGRESS, _LAST))
+
 
 def _nd_bystander_rules() -> tuple[Rule, ...]:
     dad = equals(_ICMP6_TYPE, _SOLICITATION) + equals(_IP6_SOURCE, _UNSPECIFIED)
@@ -394,9 +432,8 @@ _BYSTANDER_ND: Final = Chain(name="nd", rules=_nd_bystander_rules())
 
 def _bystander_chain(device: str) -> Chain:
     """Traffic passes unjudged, claims do not; frames with a VLAN tag have another EtherType."""
-    discovery = transport_is(_ICMP6) + between(_ICMP6_TYPE, _FIRST_ND, _LAST_ND)
     rules = (
         Rule("ARP", equals(_ETHER_TYPE, _ARP) + goto(_BYSTANDER_ARP.name)),
-        Rule("ND", equals(_ETHER_TYPE, _IP6) + discovery + goto(_BYSTANDER_ND.name)),
+        Rule("ND", _DISCOVERY + goto(_BYSTANDER_ND.name)),
     )
     return Chain(name=f"by_{suffix(device)}", rules=rules, hook=Hook(device, _EGRESS, _LAST))

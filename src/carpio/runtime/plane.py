@@ -528,7 +528,7 @@ class Plane:
         ]
         parents = {key.carpdev for key in groups}
         bystanders = [link.name for link in _bystanders(look, parents)] if guarded else []
-        self._guard.install(guarded, bystanders=bystanders)
+        self._guard.install(guarded, bystanders, _ports(look, parents))
 
     # -- requests ------------------------------------------------------------------------
 
@@ -621,6 +621,15 @@ def _child_fault(child: Link, mac: bytes, parent: Link) -> str | None:
     if child.lower != parent.index or child.lower_elsewhere:
         return f"does not end on {parent.name}: frames would bypass the guard"
     return None
+
+
+def _ports(look: Inventory, parents: set[str]) -> dict[str, str]:
+    """The devices below a parent, each with that parent: ports of a bridge, slaves of a bond."""
+    return {
+        link.name: master.name
+        for link in look.links
+        if (master := look.link_at(link.master)) is not None and master.name in parents
+    }
 
 
 def _bystanders(look: Inventory, parents: set[str]) -> list[Link]:
