@@ -59,4 +59,4 @@ def test_identity_is_not_given_to_a_later_namespace(make_netns: Callable[[], Net
         made = make_netns()
         identities.append(int(made.namespace.identity))
         made.remove()
-    assert identities == sorted(set(identities))
+    assert len(set(identities)) == 4
