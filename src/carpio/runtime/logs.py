@@ -40,8 +40,9 @@ class LogWriter(logging.Handler):
             text = f"<{_SYSLOG.get(record.levelno, 5)}>{text}"
         try:
             if self._dropped:
-                lost, self._dropped = self._dropped, 0
-                self._lines.put_nowait(f"carpio: {lost} log lines were lost: nobody read them")
+                lost = f"carpio: {self._dropped} log lines were lost: nobody read them"
+                self._lines.put_nowait(lost)
+                self._dropped = 0
             self._lines.put_nowait(text)
         except queue.Full:
             self._dropped += 1

@@ -10,6 +10,7 @@ PACKET_QDISC_BYPASS, which would bypass the guard.
 from __future__ import annotations
 
 import array
+import contextlib
 import errno
 import socket
 import struct
@@ -116,20 +117,20 @@ class PacketSocket:
         """Open and bind. Hears nothing until `listen_for`. Raises PlatformError."""
         self.interface = interface
         self.index = index
-        try:
-            self._socket = namespace.call(
-                lambda: socket.socket(
-                    socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-                )
-            )
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-            self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-            self.listen_for(())
-            self._socket.bind((interface, _ETH_P_ALL))
-        except OSError as error:
-            raise PlatformError(
-                "opening the packet socket", interface=interface, errno=error.errno or 0
-            ) from error
+        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        with contextlib.ExitStack() as undo:
+            try:
+                self._socket = namespace.call(lambda: socket.socket(socket.AF_PACKET, kind))
+                undo.callback(self._socket.close)
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+                self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+                self.listen_for(())
+                self._socket.bind((interface, _ETH_P_ALL))
+            except OSError as error:
+                raise PlatformError(
+                    "opening the packet socket", interface=interface, errno=error.errno or 0
+                ) from error
+            undo.pop_all()
 
     def fileno(self) -> int:
         """For the selector."""
