@@ -34,9 +34,12 @@ class Netns:
         self.ip("addr", "add", "10.1.0.1/24", "dev", "eth0")
         self.ip("addr", "add", "2001:db8:1::1/64", "dev", "eth0", "nodad")
         self.namespace = Namespace(name)
+        self._opened: list[RouteSocket] = []
 
     def remove(self) -> None:
         """Take it away with all that it holds."""
+        for opened in self._opened:
+            opened.close()
         self.process.kill()
         self.process.wait()
         self.namespace.close()
@@ -55,8 +58,9 @@ class Netns:
         return int(self.run("cat", f"/sys/class/net/{interface}/ifindex"))
 
     def routes(self) -> RouteSocket:
-        """Open a netlink socket in it."""
-        return RouteSocket(self.namespace.call(open_route_socket))
+        """Open a netlink socket in it, closed with it."""
+        self._opened.append(RouteSocket(self.namespace.call(open_route_socket)))
+        return self._opened[-1]
 
 
 def _run(*command: str) -> str:
