@@ -25,7 +25,17 @@ from carpio.runtime.rtobjects import (
     Rule,
 )
 
-__all__ = ["ALIAS_PREFIX", "BACKUP_TABLE", "Inventory", "check_parent", "child_name", "take"]
+__all__ = [
+    "ALIAS_PREFIX",
+    "BACKUP_TABLE",
+    "Inventory",
+    "bystanders",
+    "check_parent",
+    "child_name",
+    "ports_below",
+    "prefix_length",
+    "take",
+]
 
 BACKUP_TABLE = 1001
 """Routing table with the way to every address that this host does not master."""
@@ -143,3 +153,31 @@ def check_parent(inventory: Inventory, link: Link) -> None:
 def child_name(config: InstanceConfig, parent: Link) -> str:
     """The name of the macvlan of a group: at most 15 characters."""
     return f"carp{config.vhid}-{parent.index}"
+
+
+def ports_below(look: Inventory, parents: set[str]) -> dict[str, str]:
+    """The devices below a parent, each with that parent: ports of a bridge, slaves of a bond."""
+    return {
+        link.name: master.name
+        for link in look.links
+        if (master := look.link_at(link.master)) is not None and master.name in parents
+    }
+
+
+def bystanders(look: Inventory, parents: set[str]) -> list[Link]:
+    """Ethernet interfaces that could claim an address of ours by mistake."""
+    return [
+        link
+        for link in look.links
+        if link.hardware == ARPHRD_ETHER
+        and not link.flags & IFF_LOOPBACK
+        and not look.is_port(link)
+        and link.name not in parents
+        and not link.alias.startswith(ALIAS_PREFIX)
+    ]
+
+
+def prefix_length(look: Inventory, link: Link, address: IpAddress) -> int:
+    """The prefix length with which an interface has an address."""
+    found = [a.prefix_length for a in look.addresses_of(link.index) if a.address == address]
+    return found[0] if found else address.max_prefixlen

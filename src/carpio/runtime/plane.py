@@ -11,10 +11,7 @@ Order down: gate closed - bow-out (not here) - prefix routes away, backup routes
 
 from __future__ import annotations
 
-import errno
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,24 +21,27 @@ from ipaddress import ip_network
 from carpio.core.model import InstanceConfig, InstanceKey, IpAddress, Nanoseconds
 from carpio.errors import PlatformError
 from carpio.runtime import inventory as host
+from carpio.runtime.child import child_fault, child_settings, ensure_addresses, ensure_child
 from carpio.runtime.guard import Gate, Guard, GuardedGroup
 from carpio.runtime.inventory import ALIAS_PREFIX, BACKUP_TABLE, Inventory
+from carpio.runtime.lowerer import LinkLowerer
 from carpio.runtime.namespace import Namespace
+from carpio.runtime.owned_routes import (
+    OwnedRoute,
+    backup_corrections,
+    backup_routes,
+    prefix_routes,
+)
 from carpio.runtime.rtnetlink import (
     Request,
     RouteSocket,
-    add_address,
-    add_macvlan,
-    add_route,
-    delete_address,
     delete_link,
     delete_route,
     open_route_socket,
-    set_link_alias,
     set_link_down,
     set_link_up,
 )
-from carpio.runtime.rtobjects import ARPHRD_ETHER, IFF_LOOPBACK, Link
+from carpio.runtime.rtobjects import Link
 from carpio.runtime.rules import ensure_rules, remove_rules
 from carpio.runtime.settings import Settings, StateFile
 from carpio.wire.ethernet import format_mac, virtual_mac
@@ -52,29 +52,9 @@ log = logging.getLogger("carpio")
 
 DEAD_MAN = 2.9
 """Dead-man time in units of advbase: over one interval, under the 3 after which a BACKUP comes."""
-_MAIN_TABLE = 254
-_PREFIX_ROUTE_PRIORITY = 20_000
-"""Worse than any route of the host for the same prefix; plus the vhid, so groups may share one."""
-_LINK_DOWN_PAUSE = 0.05
 _CLOSED = Nanoseconds(0)
-_GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL)
 
 _PARENT_SETTINGS = {"ipv4/conf/{}/arp_announce": 2, "ipv4/conf/{}/arp_ignore": 1}
-_CHILD_SETTINGS = {
-    "ipv4/conf/{}/arp_ignore": 1,
-    "ipv4/conf/{}/arp_announce": 2,
-    "ipv4/conf/{}/arp_notify": 0,
-    "ipv4/conf/{}/rp_filter": 2,
-}
-_CHILD_SETTINGS_V6 = {
-    "ipv6/conf/{}/disable_ipv6": 0,
-    "ipv6/conf/{}/keep_addr_on_down": 1,
-    "ipv6/conf/{}/addr_gen_mode": 1,
-    "ipv6/conf/{}/accept_ra": 0,
-    "ipv6/conf/{}/router_solicitations": 0,
-    "ipv6/conf/{}/accept_dad": 0,
-    "ipv6/conf/{}/ndisc_notify": 0,
-}
 
 
 def boot_time() -> Nanoseconds:
@@ -85,39 +65,6 @@ def boot_time() -> Nanoseconds:
 def dead_man_time(advbase: int) -> Nanoseconds:
     """How long an open gate lives after an advertisement."""
     return Nanoseconds(int(DEAD_MAN * advbase * 1_000_000_000))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Route:
-    """A route of ours with its messages, built before they are needed."""
-
-    destination: str
-    oif: int
-    source: IpAddress | None
-    adding: Request
-    keeping: Request
-    """Like `adding`, but an equal route is left alone."""
-    deleting: Request
-
-
-def _make_route(
-    destination: str, *, oif: int, table: int, source: IpAddress | None, priority: int = 0
-) -> _Route:
-    adding, keeping = (
-        add_route(
-            destination, oif=oif, table=table, source=source, priority=priority, replace=replace
-        )
-        for replace in (True, False)
-    )
-    deleting = delete_route(destination, oif=oif, table=table, priority=priority)
-    return _Route(
-        destination=destination,
-        oif=oif,
-        source=source,
-        adding=adding,
-        keeping=keeping,
-        deleting=deleting,
-    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,9 +81,9 @@ class _Holding:
     serving: bool = False
     gate_until: Nanoseconds = _CLOSED
     """Boot time at which the kernel closes the gate; 0 while it is closed."""
-    backup_routes: tuple[_Route, ...] = ()
+    backup_routes: tuple[OwnedRoute, ...] = ()
     """The way to the addresses while BACKUP, as of the last look at the host."""
-    prefix_routes: tuple[_Route, ...] = ()
+    prefix_routes: tuple[OwnedRoute, ...] = ()
     """Connected prefixes that only this group provides, as of the last look."""
 
     @property
@@ -165,15 +112,10 @@ class Plane:
         """The last look at the namespace."""
         self._holdings: dict[InstanceKey, _Holding] = {}
         self._unsettled: list[InstanceKey] = []
-        self._switching = threading.Lock()
-        self._links_to_lower: queue.SimpleQueue[InstanceKey | None] = queue.SimpleQueue()
         slow = RouteSocket(namespace.call(open_route_socket))
         self.netlink_ports = (self._routes.port, slow.port)
         """Port ids of the netlink sockets through which this plane makes changes."""
-        self._lowerer = threading.Thread(
-            target=self._lower_links, args=(slow,), name="link-down", daemon=True
-        )
-        self._lowerer.start()
+        self._lowerer = LinkLowerer(slow, self._idle_child)
 
     # -- what the host holds -------------------------------------------------------------
 
@@ -204,8 +146,8 @@ class Plane:
         wanted = {config.instance: config for config in instances}
         look = self.inventory()
         previous = [h.config for h in self._holdings.values()]
-        if previous != list(instances):
-            self._install_guard([*previous, *instances], look)
+        changed = previous != list(instances)
+        self._install_guard([*previous, *instances] if changed else instances, look)
         for key in [key for key in self._holdings if key not in wanted]:
             self._remove_holding(self._holdings.pop(key))
         for key, config in wanted.items():
@@ -213,7 +155,6 @@ class Plane:
                 key, _Holding(config=config, mac=virtual_mac(config.vhid))
             )
             holding.config = config
-        self._install_guard(instances, look)
         refusals: dict[InstanceKey, str] = {}
         if wanted and self._backup_routes:
             _attempt(lambda: ensure_rules(self._routes, look), wanted, refusals)
@@ -226,6 +167,8 @@ class Plane:
         for key, holding in self._holdings.items():
             if key not in refusals:
                 _attempt(partial(self._verify, holding, look), [key], refusals)
+        if changed:
+            self._install_guard(instances, look)
         self._reopen_lost_gates()
         return refusals
 
@@ -245,8 +188,7 @@ class Plane:
             except (PlatformError, OSError) as error:
                 log.error("carpio: cleaning up: %s", error)
         self._holdings.clear()
-        self._links_to_lower.put(None)
-        self._lowerer.join(timeout=5)
+        self._lowerer.close()
 
     def inventory(self) -> Inventory:
         """Take a fresh look at the namespace. Raises PlatformError."""
@@ -310,7 +252,7 @@ class Plane:
     def serve(self, instances: Sequence[InstanceKey]) -> Mapping[InstanceKey, str]:
         """Backup routes away, links up, prefix routes: one batch for all groups."""
         holdings = [h for h in map(self._holdings.get, instances) if h is not None and h.child]
-        with self._switching:
+        with self._lowerer.switching:
             removals = [route.deleting for h in holdings for route in h.backup_routes]
             ups = [set_link_up(holding.child) for holding in holdings]
             prefixes = [route.adding for h in holdings for route in h.prefix_routes]
@@ -346,9 +288,14 @@ class Plane:
             holding.serving = False
             requests += [route.deleting for route in holding.prefix_routes]
             requests += [route.adding for route in holding.backup_routes]
-            self._links_to_lower.put(key)
+            self._lowerer.lower(key)
         if requests:
             self._routes.execute(requests)
+
+    def _idle_child(self, key: InstanceKey) -> int:
+        """The macvlan of a group that is not serving, 0 if there is none."""
+        holding = self._holdings.get(key)
+        return holding.child if holding is not None and not holding.serving else 0
 
     # -- steps ---------------------------------------------------------------------------
 
@@ -364,21 +311,39 @@ class Plane:
         name = host.child_name(config, parent)
         self._refuse_foreign_holders(holding, look, name)
         if not config.addresses:
+            if holding.child:
+                self._remove_holding(holding)
             return
         parent_settings = {k.format(parent.name): v for k, v in _PARENT_SETTINGS.items()}
         self._settings.apply_remembered(parent.index, parent_settings)
-        known = holding.child
-        self._choose_backup_routes(holding, look, parent)
-        holding.child = self._ensure_child(holding, look, parent, name)
-        if holding.child != known or holding.addresses != holding.prepared:
-            self._settings.apply(holding.child, _child_settings(name, holding.addresses))
+        earlier = holding.child
+        if self._backup_routes:
+            holding.backup_routes = backup_routes(holding.addresses, parent, look)
+            corrections = backup_corrections(holding.backup_routes, look, serving=holding.serving)
+            self._routes.execute(corrections)
+        child = ensure_child(
+            self._routes,
+            look,
+            name=name,
+            owner=config.instance,
+            mac=holding.mac,
+            parent=parent,
+        )
+        holding.child = child.index
+        if child.is_up and not holding.serving:
+            self._lowerer.lower(config.instance)
+        if holding.child != earlier or holding.addresses != holding.prepared:
+            self._settings.apply(holding.child, child_settings(name, holding.addresses))
             holding.prepared = holding.addresses
-        self._ensure_addresses(holding, look)
-        self._choose_prefix_routes(holding, look)
-        child = look.link_at(holding.child)
+        ensure_addresses(self._routes, look, holding.child, holding.addresses)
+        before = holding.prefix_routes
+        children = {h.child for h in self._holdings.values()}
+        holding.prefix_routes = prefix_routes(config, holding.child, look, children)
         if holding.serving:
-            up = [] if child and child.is_up else [set_link_up(holding.child)]
-            self._routes.execute([*up, *(r.keeping for r in holding.prefix_routes)])
+            known = look.link_at(holding.child)
+            up = [] if known and known.is_up else [set_link_up(holding.child)]
+            gone = [r.deleting for r in before if r not in holding.prefix_routes]
+            self._routes.execute([*gone, *up, *(r.keeping for r in holding.prefix_routes)])
 
     def _settle_bystanders(self, look: Inventory) -> None:
         """Other interfaces ask for neighbours by their own address, not by one of ours.
@@ -387,7 +352,7 @@ class Plane:
         """
         parents = {h.config.carpdev for h in self._holdings.values()}
         with_ipv4 = {a.index for a in look.addresses if a.address.version == 4}
-        for link in _bystanders(look, parents):
+        for link in host.bystanders(look, parents):
             if link.index in with_ipv4:
                 setting = {f"ipv4/conf/{link.name}/arp_announce": 2}
                 try:
@@ -420,48 +385,12 @@ class Plane:
         for address in holding.addresses:
             for link in look.holders(address):
                 if link.name != name:
+                    length = host.prefix_length(look, link, address)
                     raise PlatformError(
                         f"{address} is already on {link.name}, which would answer for it with "
                         f"{format_mac(link.mac)}",
-                        remedy=f"remove it: ip addr del {address}/{_length(look, link, address)} "
-                        f"dev {link.name}",
+                        remedy=f"remove it: ip addr del {address}/{length} dev {link.name}",
                     )
-
-    def _ensure_child(self, holding: _Holding, look: Inventory, parent: Link, name: str) -> int:
-        alias = f"{ALIAS_PREFIX}{holding.config.instance}"
-        child = look.link(name)
-        if child is not None and child.alias == alias and _child_fault(child, holding.mac, parent):
-            log.warning("carpio: %s: %s", name, _child_fault(child, holding.mac, parent))
-            self._routes.require([delete_link(child.index)], tolerate=_GONE)
-            child = None
-        if child is None:
-            made = add_macvlan(name=name, parent=parent.index, mac=holding.mac, alias=alias)
-            self._routes.require([made])
-            child = next((k for k in self._routes.links() if k.name == name), None)
-            if child is None:
-                raise PlatformError(f"creating macvlan {name}: it vanished at once")
-            if child.alias != alias:
-                self._routes.require([set_link_alias(child.index, alias)])
-        elif child.alias != alias:
-            raise PlatformError(
-                f"{name} exists and is not carpio's", remedy=f"remove it: ip link del {name}"
-            )
-        fault = _child_fault(child, holding.mac, parent)
-        if fault:
-            self._routes.execute([delete_link(child.index)])
-            raise PlatformError(f"{name}: {fault}", remedy="see who changes new interfaces")
-        if child.is_up and not holding.serving:
-            self._links_to_lower.put(holding.config.instance)
-        return child.index
-
-    def _ensure_addresses(self, holding: _Holding, look: Inventory) -> None:
-        present = {a.address for a in look.addresses_of(holding.child)}
-        wanted = holding.addresses
-        requests = [
-            delete_address(holding.child, a) for a in sorted(present - set(wanted), key=str)
-        ]
-        requests += [add_address(holding.child, a) for a in wanted if a not in present]
-        self._routes.require(requests, tolerate=(errno.EADDRNOTAVAIL, errno.EEXIST))
 
     def _verify(self, holding: _Holding, look: Inventory) -> None:
         """Read back: the child ends on the parent with its MAC and has its addresses."""
@@ -471,7 +400,7 @@ class Plane:
         if child is None:
             holding.child = 0
             raise PlatformError("its macvlan vanished", remedy="see who removes interfaces")
-        fault = _child_fault(child, holding.mac, holding.parent)
+        fault = child_fault(child, holding.mac, holding.parent)
         if fault:
             raise PlatformError(f"{child.name}: {fault}", remedy="see who changes interfaces")
         missing = set(holding.addresses) - {a.address for a in look.addresses_of(child.index)}
@@ -527,71 +456,14 @@ class Plane:
             for key, found in groups.items()
         ]
         parents = {key.carpdev for key in groups}
-        bystanders = [link.name for link in _bystanders(look, parents)] if guarded else []
-        self._guard.install(guarded, bystanders, _ports(look, parents))
+        others = [link.name for link in host.bystanders(look, parents)] if guarded else []
+        self._guard.install(guarded, others, host.ports_below(look, parents))
 
     # -- requests ------------------------------------------------------------------------
 
     def _gate(self, holding: _Holding) -> Gate:
         timeout = dead_man_time(holding.config.advbase) // 1_000_000
         return Gate(parent=holding.config.carpdev, mac=holding.mac, timeout_ms=timeout)
-
-    def _choose_backup_routes(self, holding: _Holding, look: Inventory, parent: Link) -> None:
-        """Decide the way to each address while BACKUP and make the table say so."""
-        if not self._backup_routes or not parent.is_up:
-            holding.backup_routes = ()
-            return
-        holding.backup_routes = tuple(
-            _make_route(
-                destination=str(ip_network(address)),
-                oif=parent.index,
-                table=BACKUP_TABLE,
-                source=look.source_towards(parent.index, address) if address.version == 6 else None,
-            )
-            for address in holding.addresses
-        )
-        present = {(r.destination, r.oif, r.source): r for r in look.backup_routes}
-        requests: list[Request] = []
-        for route in holding.backup_routes:
-            exists = (route.destination, route.oif, route.source) in present
-            if holding.serving and exists:
-                requests.append(route.deleting)
-            elif not holding.serving and not exists:
-                requests.append(route.adding)
-        self._routes.execute(requests)
-
-    def _choose_prefix_routes(self, holding: _Holding, look: Inventory) -> None:
-        """Find the connected prefixes that no other interface of this host provides."""
-        children = {h.child for h in self._holdings.values()}
-        found: dict[str, _Route] = {}
-        for address in holding.config.addresses:
-            network = str(ip_network(str(address), strict=False))
-            if address.prefix_length == address.address.max_prefixlen or network in found:
-                continue
-            if not look.provides_network(address, children):
-                found[network] = _make_route(
-                    destination=network,
-                    oif=holding.child,
-                    table=_MAIN_TABLE,
-                    source=address.address,
-                    priority=_PREFIX_ROUTE_PRIORITY + holding.config.vhid,
-                )
-        gone = [r for r in holding.prefix_routes if r not in found.values()]
-        holding.prefix_routes = tuple(found.values())
-        if holding.serving:
-            self._routes.execute([route.deleting for route in gone])
-
-    # -- the thread that takes links down ----------------------------------------------------
-
-    def _lower_links(self, routes: RouteSocket) -> None:
-        """Take one link down at a time, never during a switch, never one that serves again."""
-        while (key := self._links_to_lower.get()) is not None:
-            time.sleep(_LINK_DOWN_PAUSE)
-            with self._switching:
-                holding = self._holdings.get(key)
-                if holding is not None and holding.child and not holding.serving:
-                    routes.execute([set_link_down(holding.child)])
-        routes.close()
 
 
 def _attempt(
@@ -603,48 +475,3 @@ def _attempt(
     except PlatformError as error:
         for key in keys:
             refusals.setdefault(key, str(error))
-
-
-def _child_settings(name: str, addresses: Sequence[IpAddress]) -> dict[str, int]:
-    chosen = dict(_CHILD_SETTINGS)
-    if any(address.version == 6 for address in addresses):
-        chosen |= _CHILD_SETTINGS_V6
-    return {key.format(name): value for key, value in chosen.items()}
-
-
-def _child_fault(child: Link, mac: bytes, parent: Link) -> str | None:
-    """Why an interface cannot be the macvlan of this group, or None."""
-    if child.kind != "macvlan":
-        return f"is a {child.kind or 'plain interface'}, not a macvlan"
-    if child.mac != mac:
-        return f"has the MAC {format_mac(child.mac)}, not {format_mac(mac)}"
-    if child.lower != parent.index or child.lower_elsewhere:
-        return f"does not end on {parent.name}: frames would bypass the guard"
-    return None
-
-
-def _ports(look: Inventory, parents: set[str]) -> dict[str, str]:
-    """The devices below a parent, each with that parent: ports of a bridge, slaves of a bond."""
-    return {
-        link.name: master.name
-        for link in look.links
-        if (master := look.link_at(link.master)) is not None and master.name in parents
-    }
-
-
-def _bystanders(look: Inventory, parents: set[str]) -> list[Link]:
-    """Ethernet interfaces that could claim an address of ours by mistake."""
-    return [
-        link
-        for link in look.links
-        if link.hardware == ARPHRD_ETHER
-        and not link.flags & IFF_LOOPBACK
-        and not look.is_port(link)
-        and link.name not in parents
-        and not link.alias.startswith(ALIAS_PREFIX)
-    ]
-
-
-def _length(look: Inventory, link: Link, address: IpAddress) -> int:
-    found = [a.prefix_length for a in look.addresses_of(link.index) if a.address == address]
-    return found[0] if found else address.max_prefixlen

@@ -434,7 +434,7 @@ class Stack:
                 log.info(
                     "carp: demoted by %d to %d (%s)", effect.delta, effect.total, effect.reason
                 )
-            elif isinstance(effect, ReportDrop):
+            elif isinstance(effect, ReportDrop) and effect.text:
                 log.debug("%s", effect.text)
 
 
