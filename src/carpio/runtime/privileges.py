@@ -1,7 +1,12 @@
 """Who may change something: callers with CAP_NET_ADMIN, not whoever calls himself uid 0.
 
-Judged from the caller's process (SO_PEERCRED, unix(7)): CAP_NET_ADMIN in its effective set
-(capabilities(7)) and the same user namespace as the daemon, so that root of a container is refused.
+Judged from the caller's process (SO_PEERCRED, unix(7)): CAP_NET_ADMIN (capabilities(7)) and the
+same user namespace as the daemon, so that root of a container is refused.
+
+The process is known by its number, and may run another program by now than the one that
+connected: whoever leaves the socket to somebody else and executes a setuid program would borrow
+its privileges. So the effective set counts only for who was root when connecting; of others the
+ambient set, which the kernel empties when a setuid program or one with file capabilities starts.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ import socket
 import struct
 from pathlib import Path
 
-__all__ = ["caller_may_change"]
+__all__ = ["caller_may_change", "has_net_admin"]
 
 _CAP_NET_ADMIN = 12
 _UCRED = struct.Struct("=iII")
@@ -20,7 +25,7 @@ _UCRED = struct.Struct("=iII")
 def caller_may_change(connection: socket.socket) -> bool:
     """True when the process at the other end may administer the daemon's network."""
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    pid, _uid, _gid = _UCRED.unpack(raw)
+    pid, uid, _gid = _UCRED.unpack(raw)
     if pid <= 0:  # a process of a namespace that we cannot see
         return False
     try:
@@ -30,7 +35,11 @@ def caller_may_change(connection: socket.socket) -> bool:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
-    effective = next(
-        (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:")), 0
-    )
-    return same_user_namespace and bool(effective >> _CAP_NET_ADMIN & 1)
+    return same_user_namespace and has_net_admin(status, was_root=uid == 0)
+
+
+def has_net_admin(status: str, *, was_root: bool) -> bool:
+    """True when a process with this /proc/PID/status has CAP_NET_ADMIN in its own right."""
+    name = "CapEff:" if was_root else "CapAmb:"
+    found = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith(name))
+    return bool(next(found, 0) >> _CAP_NET_ADMIN & 1)
