@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
 import select
 import socket
 from pathlib import Path
@@ -24,6 +26,12 @@ def answer(request: Request) -> object:
             raise ConfigError(["a.toml:1: id: missing", "b.toml: gone"])
 
 
+def turn(server: ControlServer) -> None:
+    """What the loop of the daemon does once."""
+    readable, writable, _ = select.select(server.readers(), server.writers(), [], 0)
+    server.serve({*readable, *writable})
+
+
 def exchange(server: ControlServer, *chunks: bytes) -> bytes:
     """Send the chunks as one caller and return all that comes back until nothing more does."""
     caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -35,8 +43,7 @@ def exchange(server: ControlServer, *chunks: bytes) -> bytes:
             if chunk:
                 caller.sendall(chunk)
             for _turn in range(3):
-                ready, _, _ = select.select(list(server.files()), [], [], 0)
-                server.serve(set(ready))
+                turn(server)
             try:
                 received += caller.recv(1 << 20)
             except (BlockingIOError, ConnectionError):
@@ -89,7 +96,65 @@ def test_any_line_gets_an_error_and_the_server_lives(server: ControlServer, line
 
 def test_an_endless_line_is_refused_and_its_caller_dropped(server: ControlServer) -> None:
     assert b"request longer than" in exchange(server, b"x" * 60_000, b"x" * 60_000)
-    assert not [fd for fd in server.files() if fd != min(server.files())]
+    assert len(server.readers()) == 1
+    assert not server.writers()
+
+
+class Counting:
+    """A handler that counts, with replies of a size that no socket buffer takes."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, request: Request) -> object:
+        self.asked += 1
+        return VersionResult(carpio="x" * 1_000_000)
+
+
+def connect(server: ControlServer) -> socket.socket:
+    caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    caller.connect(str(server.path))
+    return caller
+
+
+VERSION = b'{"jsonrpc":"2.0","id":1,"method":"version"}\n'
+
+
+def test_a_turn_carries_out_one_request_however_many_wait(tmp_path: Path) -> None:
+    handler = Counting()
+    server = ControlServer(tmp_path / "s", handler)
+    with contextlib.closing(server), connect(server) as one, connect(server) as other:
+        turn(server)
+        one.sendall(VERSION * 1000)
+        other.sendall(VERSION)
+        turn(server)
+        assert handler.asked == 1
+        turn(server)
+        assert handler.asked == 2
+        assert other.recv(1), "the other caller was served second"
+
+
+def test_a_caller_who_reads_nothing_is_not_answered_again(tmp_path: Path) -> None:
+    handler = Counting()
+    server = ControlServer(tmp_path / "s", handler)
+    with contextlib.closing(server), connect(server) as caller:
+        caller.sendall(VERSION * 1000)
+        for _turn in range(20):
+            turn(server)
+        assert handler.asked == 1
+        assert len(server.readers()) == 1, "and nothing more is read from him"
+
+
+def test_without_a_free_descriptor_callers_are_turned_away(server: ControlServer) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with connect(server) as caller:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (caller.fileno() + 1, hard))
+        try:
+            turn(server)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert caller.recv(1) == b""
+    assert b'"result"' in exchange(server, VERSION)
 
 
 def test_a_living_socket_is_not_replaced(server: ControlServer) -> None:

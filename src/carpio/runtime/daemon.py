@@ -34,7 +34,7 @@ from carpio.control.messages import (
     VhidStatus,
 )
 from carpio.core.events import DemotionAdjusted, DemotionCleared, StateRequested
-from carpio.core.model import State
+from carpio.core.model import EngineView, State
 from carpio.errors import CarpioError, ConfigError, ControlError, PlatformError
 from carpio.runtime.clock import MonotonicClock
 from carpio.runtime.logs import LogWriter, level_for
@@ -97,12 +97,10 @@ class Daemon:
         readers = [wakened.fileno()]
         for stack in self._stacks.values():
             readers += stack.files()
-        served = self._server.files()
-        readers += served
-        writers = [descriptor for descriptor, unsent in served.items() if unsent]
+        readers += self._server.readers()
         deadline = min((s.next_deadline() for s in self._stacks.values()), default=None)
         timeout = None if deadline is None else max(0, deadline - self._clock.now())
-        ready = wait(readers, writers, timeout)
+        ready = wait(readers, self._server.writers(), timeout)
         for stack in self._stacks.values():
             stack.turn(ready)
         self._server.serve(ready)
@@ -204,14 +202,13 @@ class Daemon:
     def _status(self) -> Status:
         views = {name: stack.view() for name, stack in self._stacks.items()}
         return Status(
-            vhids=[self._vhid_status(vhid) for vhid in self._config.vhids],
+            vhids=[self._vhid_status(vhid, views[vhid.netns]) for vhid in self._config.vhids],
             demotion=demotion_status(list(views.values())),
         )
 
-    def _vhid_status(self, vhid: VhidConfig) -> VhidStatus:
+    def _vhid_status(self, vhid: VhidConfig, engine: EngineView) -> VhidStatus:
         stack = self._stacks[vhid.netns]
         key = vhid.instance.instance
-        engine = stack.view()
         view = next(view for view in engine.instances if view.instance == key)
         return vhid_status(
             vhid,
@@ -243,7 +240,7 @@ class Daemon:
         if refusal is not None and wanted is State.MASTER:
             raise ControlError(f"{vhid.name} cannot become MASTER: {refusal}")
         stack.submit(StateRequested(vhid.instance.instance, wanted))
-        status = self._vhid_status(vhid)
+        status = self._vhid_status(vhid, stack.view())
         if status.state == State.INIT.value:
             raise ControlError(f"{vhid.name} is INIT ({status.reason}); a state has no effect yet")
         return status

@@ -1,14 +1,18 @@
 """The control socket: JSON-RPC lines in, replies out, without ever blocking the loop.
 
-Knows sockets and bounds; what a request means is the daemon's business (`Handler`).
+Knows sockets and bounds; what a request means is the daemon's business (`Handler`). Everybody may
+ask, so nobody may get much: one request is carried out per turn of the loop, whoever asks, and
+no further one of a caller who has not taken the reply to the one before.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -32,8 +36,9 @@ Handler: TypeAlias = Callable[[Request], object]
 """Carries a request out and returns its result. May raise ControlError or ConfigError."""
 
 _MAX_CONNECTIONS = 256
-_MAX_UNSENT = 4 << 20
-"""A caller that does not read its replies is dropped beyond this many bytes."""
+_MAX_CONNECTIONS_OF_USER = 64
+"""Of one user who is not root: nobody can take all of them."""
+_UCRED = struct.Struct("=iII")
 
 
 class ControlServer:
@@ -45,29 +50,41 @@ class ControlServer:
         self._handler = handler
         self._connections: dict[int, _Connection] = {}
         self._listener = _listen(path)
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        """Given up to turn a caller away when no descriptor is left."""
 
-    def files(self) -> dict[int, bool]:
-        """File descriptors to wait on; True where waiting for room to write as well."""
-        waiting = {self._listener.fileno(): False}
-        waiting |= {fd: bool(c.unsent) for fd, c in self._connections.items()}
-        return waiting
+    def readers(self) -> list[int]:
+        """File descriptors to wait on until they are readable."""
+        waiting = [fd for fd, c in self._connections.items() if c.wants_to_read]
+        return [self._listener.fileno(), *waiting]
+
+    def writers(self) -> list[int]:
+        """File descriptors to wait on until they take a reply."""
+        return [fd for fd, c in self._connections.items() if c.wants_to_write]
 
     def serve(self, ready: set[int]) -> None:
-        """Act on readable or writable descriptors."""
+        """Act on readable or writable descriptors; carry out at most one request."""
         if self._listener.fileno() in ready:
             self._accept()
-        for descriptor in ready & set(self._connections):
-            connection = self._connections[descriptor]
-            if not (connection.read(self._handler) and connection.write()):
-                connection.close()
-                del self._connections[descriptor]
+        for descriptor in sorted(ready & set(self._connections)):
+            self._keep(descriptor, self._connections[descriptor].exchange())
+        asking = next((fd for fd, c in self._connections.items() if c.has_request), None)
+        if asking is not None:
+            connection = self._connections.pop(asking)
+            self._connections[asking] = connection  # the last in the queue from now on
+            self._keep(asking, connection.answer(self._handler))
+
+    def _keep(self, descriptor: int, is_alive: bool) -> None:
+        if not is_alive:
+            self._connections.pop(descriptor).close()
 
     def close(self) -> None:
         """Stop serving and remove the socket."""
         for connection in self._connections.values():
-            connection.write()
+            connection.exchange()
             connection.close()
         self._listener.close()
+        os.close(self._spare)
         self.path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
@@ -76,48 +93,89 @@ class ControlServer:
                 accepted, _address = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
-            if len(self._connections) >= _MAX_CONNECTIONS:
-                accepted.close()
-                continue
-            accepted.setblocking(False)
-            self._connections[accepted.fileno()] = _Connection(accepted)
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._turn_away()
+                return
+            connection = _Connection(accepted)
+            if self._has_room_for(connection.uid):
+                self._connections[accepted.fileno()] = connection
+            else:
+                connection.close()
+
+    def _has_room_for(self, uid: int) -> bool:
+        of_user = sum(connection.uid == uid for connection in self._connections.values())
+        is_full = uid != 0 and of_user >= _MAX_CONNECTIONS_OF_USER
+        return len(self._connections) < _MAX_CONNECTIONS and not is_full
+
+    def _turn_away(self) -> None:
+        """Hang up on a caller although no descriptor is left; he would be announced for ever."""
+        os.close(self._spare)
+        with contextlib.suppress(OSError):
+            self._listener.accept()[0].close()
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 class _Connection:
     """One caller."""
 
     def __init__(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        raw = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        self.uid: int = _UCRED.unpack(raw)[1]
         self._socket = accepted
         self._received = b""
-        self.unsent = b""
+        self._unsent = b""
 
-    def read(self, handler: Handler) -> bool:
-        """Answer the complete lines that are there; False when the caller is gone."""
+    @property
+    def has_request(self) -> bool:
+        """True when a complete line waits, and the reply before it was taken."""
+        return b"\n" in self._received and not self._unsent
+
+    @property
+    def wants_to_read(self) -> bool:
+        return b"\n" not in self._received and not self._unsent
+
+    @property
+    def wants_to_write(self) -> bool:
+        return not self.wants_to_read
+
+    def exchange(self) -> bool:
+        """Send or receive what is possible; False when the caller is gone."""
+        return self._read() if self.wants_to_read else self._write()
+
+    def answer(self, handler: Handler) -> bool:
+        """Carry out the first line that waits; False when the caller is gone."""
+        line, _, self._received = self._received.partition(b"\n")
+        if len(line) >= MAX_MESSAGE:
+            return self._refuse_length()
+        if line.strip():
+            self._unsent = self._answer(line, handler)
+        return self._write()
+
+    def _read(self) -> bool:
         try:
             data = self._socket.recv(MAX_MESSAGE)
         except BlockingIOError:
             return True
         except OSError:
             return False
-        if not data:
-            return False
-        *lines, self._received = (self._received + data).split(b"\n")
-        for line in lines:
-            if line.strip():
-                self.unsent += self._answer(line, handler)
-        if len(self._received) > MAX_MESSAGE:
-            self.unsent += encode_error(
-                None, ErrorCode.INVALID_REQUEST, f"request longer than {MAX_MESSAGE} bytes"
-            )
-            self.write()
-            return False
-        return len(self.unsent) <= _MAX_UNSENT
+        self._received += data
+        if b"\n" not in self._received and len(self._received) >= MAX_MESSAGE:
+            return self._refuse_length()
+        return bool(data)
 
-    def write(self) -> bool:
-        """Send what fits; False when the caller is gone."""
+    def _refuse_length(self) -> bool:
+        self._unsent = encode_error(
+            None, ErrorCode.INVALID_REQUEST, f"request longer than {MAX_MESSAGE} bytes"
+        )
+        self._write()
+        return False
+
+    def _write(self) -> bool:
         try:
-            while self.unsent:
-                self.unsent = self.unsent[self._socket.send(self.unsent) :]
+            while self._unsent:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
         except BlockingIOError:
             return True
         except OSError:

@@ -17,10 +17,12 @@ _FD_SETSIZE = 1024
 def wait(readers: Sequence[int], writers: Sequence[int], timeout: int | None) -> set[int]:
     """Wait up to `timeout` nanoseconds (None: for ever); return the descriptors that are ready.
 
+    No descriptor is in both lists.
+
     select(2) counts microseconds, poll(2) whole milliseconds: it serves only where select cannot,
     and then wakes up to 1 ms late, never early.
     """
-    if max(readers) < _FD_SETSIZE:
+    if max([*readers, *writers]) < _FD_SETSIZE:
         seconds = None if timeout is None else timeout / 1e9
         readable, writable, _ = select.select(readers, writers, [], seconds)
         return {*readable, *writable}
@@ -28,7 +30,7 @@ def wait(readers: Sequence[int], writers: Sequence[int], timeout: int | None) ->
     for descriptor in readers:
         poll.register(descriptor, select.POLLIN)
     for descriptor in writers:
-        poll.register(descriptor, select.POLLIN | select.POLLOUT)
+        poll.register(descriptor, select.POLLOUT)
     milliseconds = None if timeout is None else -(-timeout // 1_000_000)
     return {descriptor for descriptor, _events in poll.poll(milliseconds)}
 
