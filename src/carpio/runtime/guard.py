@@ -12,6 +12,7 @@ import errno
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from carpio.errors import PlatformError
@@ -32,6 +33,7 @@ from carpio.runtime.nfnetlink import (
     touched_tables,
     watch_tables,
 )
+from carpio.runtime.privileges import has_net_admin
 
 __all__ = ["Gate", "Guard", "GuardedGroup"]
 
@@ -80,7 +82,7 @@ class Guard:
     def claim(self) -> bool:
         """Create the table, or take over what a dead process left, with its open gates.
 
-        Return True if there was something in it. Refused (EPERM) while another lives.
+        Return True if there was something in it. Refused (EBUSY) while another lives.
         """
         self.detach()
         try:
@@ -111,10 +113,15 @@ class Guard:
             self._transact([table.new_table(0)])
             self._flags = 0
         except PlatformError as error:
-            remedy = _NEEDS
-            if error.errno == errno.EPERM:
+            code, remedy = error.errno, _NEEDS
+            if code == errno.EPERM and has_net_admin(
+                Path("/proc/thread-self/status").read_text(), was_root=True
+            ):
+                code = errno.EBUSY
                 remedy = "another carpio daemon serves this network namespace: stop it first"
-            raise PlatformError(error.operation, errno=error.errno, remedy=remedy) from error
+            elif code == errno.EPERM:
+                remedy = "run it as root, or with CAP_NET_ADMIN and CAP_NET_RAW"
+            raise PlatformError(error.operation, errno=code, remedy=remedy) from error
 
     def detach(self) -> None:
         """Let go of the table: it stays, and its gates close when their time is over."""

@@ -6,8 +6,9 @@ somewhere else; changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv6Address, ip_network
 
 from carpio.core.model import InstanceConfig, VirtualAddress
@@ -46,22 +47,54 @@ _TUNNELS = {"gretap", "ip6gretap", "erspan", "ip6erspan", "geneve", "bareudp", "
 _SWITCHES = {"bridge", "bond", "team", "openvswitch"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """A look at one namespace."""
+    """A look at one namespace, indexed on first use for hosts with hundreds of groups."""
 
     links: tuple[Link, ...]
     addresses: tuple[Address, ...]
     rules: tuple[Rule, ...]
     backup_routes: tuple[Route, ...]
 
+    @cached_property
+    def _by_name(self) -> dict[str, Link]:
+        return {link.name: link for link in self.links}
+
+    @cached_property
+    def _by_index(self) -> dict[int, Link]:
+        return {link.index: link for link in self.links}
+
+    @cached_property
+    def _by_holder(self) -> dict[int, list[Address]]:
+        found: dict[int, list[Address]] = {}
+        for address in self.addresses:
+            found.setdefault(address.index, []).append(address)
+        return found
+
+    @cached_property
+    def _holders(self) -> dict[IpAddress, set[int]]:
+        found: dict[IpAddress, set[int]] = {}
+        for address in self.addresses:
+            found.setdefault(address.address, set()).add(address.index)
+        return found
+
+    @cached_property
+    def _networks(self) -> dict[str, set[int]]:
+        """Interfaces with an address of a network, host addresses left out."""
+        found: dict[str, set[int]] = {}
+        for a in self.addresses:
+            if a.prefix_length < a.address.max_prefixlen:
+                network = ip_network((a.address, a.prefix_length), strict=False)
+                found.setdefault(str(network), set()).add(a.index)
+        return found
+
     def link(self, name: str) -> Link | None:
         """The interface of this name."""
-        return next((link for link in self.links if link.name == name), None)
+        return self._by_name.get(name)
 
     def link_at(self, index: int) -> Link | None:
         """The interface of this index."""
-        return next((link for link in self.links if link.index == index), None)
+        return self._by_index.get(index)
 
     def is_port(self, link: Link) -> bool:
         """True for a port of a bridge, bond or team: its frames are not this host's words."""
@@ -70,22 +103,17 @@ class Inventory:
 
     def holders(self, address: IpAddress) -> list[Link]:
         """Interfaces that have `address`."""
-        indexes = [a.index for a in self.addresses if a.address == address]
-        return [link for link in self.links if link.index in indexes]
+        indexes = sorted(self._holders.get(address, ()))
+        return [link for index in indexes if (link := self.link_at(index)) is not None]
 
     def addresses_of(self, index: int) -> list[Address]:
         """Addresses of one interface, in the kernel's order."""
-        return [a for a in self.addresses if a.index == index]
+        return self._by_holder.get(index, [])
 
-    def provides_network(self, address: VirtualAddress, children: Collection[int]) -> bool:
+    def provides_network(self, address: VirtualAddress, children: Set[int]) -> bool:
         """True when an interface other than `children` has an address of this network."""
-        network = ip_network(str(address), strict=False)
-        return any(
-            a.index not in children
-            and a.prefix_length == network.prefixlen
-            and a.address in network
-            for a in self.addresses
-        )
+        network = str(ip_network(str(address), strict=False))
+        return not self._networks.get(network, set()) <= children
 
     def awaits_detection(self, index: int) -> bool:
         """True while duplicate address detection runs on an interface's link-local address.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 
 from carpio.core.model import InstanceKey
@@ -29,6 +28,7 @@ class LinkLowerer:
         self._queue: queue.SimpleQueue[InstanceKey | None] = queue.SimpleQueue()
         self.switching = threading.Lock()
         """Held while links come up, so that none goes down behind its back."""
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="link-down", daemon=True)
         self._thread.start()
 
@@ -37,13 +37,15 @@ class LinkLowerer:
         self._queue.put(key)
 
     def close(self) -> None:
-        """Finish what is queued, 5 s at most, and end."""
+        """Forget what is queued, and end."""
+        self._closing.set()
         self._queue.put(None)
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
         while (key := self._queue.get()) is not None:
-            time.sleep(_PAUSE)
+            if self._closing.wait(_PAUSE):
+                break
             with self.switching:
                 if index := self._find(key):
                     self._routes.execute([set_link_down(index)])

@@ -5,7 +5,7 @@ Pure: says which routes there should be, with their messages built before they a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -82,7 +82,7 @@ def backup_corrections(
 
 
 def prefix_routes(
-    config: InstanceConfig, child: int, look: Inventory, children: Collection[int]
+    config: InstanceConfig, child: int, look: Inventory, children: Set[int]
 ) -> tuple[OwnedRoute, ...]:
     """Return connected routes of the prefixes that no interface but `children` provides."""
     found: dict[str, OwnedRoute] = {}

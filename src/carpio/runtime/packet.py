@@ -180,15 +180,22 @@ class GroupMembership:
             self._socket = namespace.call(
                 lambda: socket.socket(kind, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
             )
-            if family is Family.IPV4:
-                request = struct.pack("=4s4si", CARP_GROUP_V4, bytes(4), index)
-                self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
-            else:
-                for group in (CARP_GROUP_V6, _SOLICITED_NODE_ZERO):
-                    joined = struct.pack("=16si", group, index)
-                    self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
+            try:
+                self._join(index, family)
+            except OSError:
+                self._socket.close()
+                raise
         except OSError as error:
             raise PlatformError("joining the multicast group", errno=error.errno or 0) from error
+
+    def _join(self, index: int, family: Family) -> None:
+        if family is Family.IPV4:
+            request = struct.pack("=4s4si", CARP_GROUP_V4, bytes(4), index)
+            self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+            return
+        for group in (CARP_GROUP_V6, _SOLICITED_NODE_ZERO):
+            request = struct.pack("=16si", group, index)
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
 
     def close(self) -> None:
         """Leave."""

@@ -36,6 +36,7 @@ from carpio.runtime.rtnetlink import (
     Request,
     RouteSocket,
     delete_link,
+    delete_macvlans,
     delete_route,
     open_route_socket,
     set_link_down,
@@ -112,6 +113,8 @@ class Plane:
         """The last look at the namespace."""
         self._holdings: dict[InstanceKey, _Holding] = {}
         self._unsettled: list[InstanceKey] = []
+        self._settled: set[int] = set()
+        """Parents whose settings were seen to be right in this look."""
         slow = RouteSocket(namespace.call(open_route_socket))
         self.netlink_ports = (self._routes.port, slow.port)
         """Port ids of the netlink sockets through which this plane makes changes."""
@@ -145,6 +148,7 @@ class Plane:
         """
         wanted = {config.instance: config for config in instances}
         look = self.inventory()
+        self._settled.clear()
         previous = [h.config for h in self._holdings.values()]
         changed = previous != list(instances)
         self._install_guard([*previous, *instances] if changed else instances, look)
@@ -174,7 +178,10 @@ class Plane:
 
     def remove_all(self) -> None:
         """Take everything away, in the order in which nothing can lie. Never raises."""
+        places = [(h.config.carpdev, h.mac) for h in self._holdings.values()]
         steps: list[Callable[[], object]] = [
+            lambda: self._guard.close(places),
+            lambda: self._routes.execute([delete_macvlans()]),
             *(lambda h=h: self._remove_holding(h) for h in self._holdings.values()),
             lambda: self._remove_strangers(host.take(self._routes)),
             lambda: remove_rules(self._routes, host.take(self._routes)),
@@ -189,6 +196,7 @@ class Plane:
                 log.error("carpio: cleaning up: %s", error)
         self._holdings.clear()
         self._lowerer.close()
+        self._routes.close()
 
     def inventory(self) -> Inventory:
         """Take a fresh look at the namespace. Raises PlatformError."""
@@ -314,8 +322,10 @@ class Plane:
             if holding.child:
                 self._remove_holding(holding)
             return
-        parent_settings = {k.format(parent.name): v for k, v in _PARENT_SETTINGS.items()}
-        self._settings.apply_remembered(parent.index, parent_settings)
+        if parent.index not in self._settled:
+            parent_settings = {k.format(parent.name): v for k, v in _PARENT_SETTINGS.items()}
+            self._settings.apply_remembered(parent.index, parent_settings)
+            self._settled.add(parent.index)
         earlier = holding.child
         if self._backup_routes:
             holding.backup_routes = backup_routes(holding.addresses, parent, look)

@@ -6,6 +6,7 @@ Knows no election rule. The driver calls `turn` when a file is readable or a dea
 
 from __future__ import annotations
 
+import errno
 import hmac
 import logging
 import time
@@ -62,6 +63,7 @@ _PATIENCE = Nanoseconds(200_000_000)
 _NO_PATIENCE = Nanoseconds(0)
 _LOOK_INTERVAL = Nanoseconds(10_000_000_000)
 """A look without any notification, against what nobody reports."""
+_RETRY = Nanoseconds(1_000_000_000)
 _NOT_READY = "waiting until duplicate address detection of the interface is over"
 _LEVEL = {True: logging.INFO, False: logging.ERROR}
 
@@ -76,15 +78,26 @@ class Stack:
         state: StateFile,
         clock: Clock,
         entropy: Entropy,
+        guard: Guard | None = None,
     ) -> None:
-        """Claim the namespace. Raises PlatformError, also when another daemon serves it."""
+        """Claim the namespace. Raises PlatformError, also when another daemon serves it.
+
+        Where the kernel cannot guard, the groups are refused until it can.
+        """
         self.namespace = namespace
         self.claims = Claims()
         self._use(config)
         self._clock = clock
         self._state = state
-        self._guard = Guard(open_socket=lambda: namespace.call(open_netfilter_socket))
-        self._found_earlier = self._guard.claim()
+        self._guard = guard or Guard(open_socket=lambda: namespace.call(open_netfilter_socket))
+        self._is_guarded = False
+        self._found_earlier = False
+        try:
+            self._found_earlier = self._guard.claim()
+            self._is_guarded = True
+        except PlatformError as error:
+            if error.errno in (errno.EBUSY, errno.EPERM):
+                raise
         self._monitor = namespace.call(lambda: open_route_socket(MONITOR_GROUPS))
         self._engine = Engine(entropy)
         self._plane = Plane(namespace, self._guard, state, backup_routes=config.backup_routes)
@@ -140,7 +153,8 @@ class Stack:
     def files(self) -> list[int]:
         """File descriptors to wait on; they change when carpdevs come and go."""
         sockets = [carpdev.socket.fileno() for carpdev in self._carpdevs.values()]
-        return [*sockets, self._monitor.fileno(), self._guard.fileno()]
+        watched = [self._guard.fileno()] if self._is_guarded else []
+        return [*sockets, self._monitor.fileno(), *watched]
 
     def next_deadline(self) -> Nanoseconds:
         """When `turn` must be called at the latest."""
@@ -264,7 +278,8 @@ class Stack:
 
     def _read_monitor(self, now: Nanoseconds, ready: Collection[int] | None) -> None:
         """Obey lost links at once; look at everything else a moment later."""
-        if (ready is None or self._guard.fileno() in ready) and self._guard.changed():
+        speaks = self._is_guarded and (ready is None or self._guard.fileno() in ready)
+        if speaks and self._guard.changed():
             self._schedule_look(now)
         if ready is not None and self._monitor.fileno() not in ready:
             return
@@ -339,11 +354,14 @@ class Stack:
             look = self._plane.inventory()
             self._places = {link.index: (link.name, link.master) for link in look.links}
             self._renew_carpdevs(look, instances)
+            if not self._is_guarded:
+                self._guard.claim()
+                self._is_guarded = True
             refusals = dict(self._plane.install(instances))
         except PlatformError as error:
-            log.error("carpio: looking at the host: %s", error)
+            log.debug("carpio: looking at the host: %s", error)  # the refusals are said below
             refusals = {config.instance: str(error) for config in instances}
-            self._schedule_look(Nanoseconds(now + 1_000_000_000))
+            self._schedule_look(Nanoseconds(now + _RETRY))
         refusals = self._prepare_carpdevs(instances) | refusals
         self.claims.configure(instances)
         for key, reason in refusals.items():
@@ -400,6 +418,8 @@ class Stack:
 
     def _adopt(self) -> list[InstanceKey]:
         """Groups of which an earlier process with the same settings was MASTER until now."""
+        if not self._is_guarded:
+            return []
         if not (self._found_earlier and self._config.resume):
             self._plane.adopt(())
             return []
