@@ -16,6 +16,7 @@ from carpio.runtime.rtnetlink import (
     delete_address,
     delete_link,
     set_link_alias,
+    set_link_mtu,
 )
 from carpio.runtime.rtobjects import Link
 from carpio.wire.ethernet import format_mac
@@ -70,6 +71,8 @@ def ensure_child(
     if fault := child_fault(child, mac, parent):
         routes.execute([delete_link(child.index)])
         raise PlatformError(f"{name}: {fault}", remedy="see who changes new interfaces")
+    if child.mtu != parent.mtu:  # it follows a parent whose MTU shrinks, not one whose MTU grows
+        routes.require([set_link_mtu(child.index, parent.mtu)])
     return child
 
 

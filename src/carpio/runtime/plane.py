@@ -342,7 +342,9 @@ class Plane:
         holding.child = child.index
         if child.is_up and not holding.serving:
             self._lowerer.lower(config.instance)
-        if holding.child != earlier or holding.addresses != holding.prepared:
+        kept = {a.address for a in look.addresses_of(holding.child)}
+        is_intact = kept.issuperset(holding.addresses)  # else the settings may have gone as well
+        if holding.child != earlier or holding.addresses != holding.prepared or not is_intact:
             self._settings.apply(holding.child, child_settings(name, holding.addresses))
             holding.prepared = holding.addresses
         ensure_addresses(self._routes, look, holding.child, holding.addresses)

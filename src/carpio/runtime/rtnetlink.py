@@ -37,6 +37,7 @@ __all__ = [
     "set_ipv4_setting",
     "set_link_alias",
     "set_link_down",
+    "set_link_mtu",
     "set_link_up",
 ]
 
@@ -233,6 +234,12 @@ def set_link_alias(index: int, alias: str) -> Request:
     """Name the owner of an interface in its alias."""
     body = rt.IFINFO.pack(0, 0, index, 0, 0) + _attribute(rt.IFLA_IFALIAS, alias.encode())
     return Request(rt.RTM_SETLINK, 0, body, "setting an alias")
+
+
+def set_link_mtu(index: int, mtu: int) -> Request:
+    """Limit the size of packets."""
+    body = rt.IFINFO.pack(0, 0, index, 0, 0) + _attribute(rt.IFLA_MTU, struct.pack("=I", mtu))
+    return Request(rt.RTM_SETLINK, 0, body, "setting the MTU")
 
 
 def set_link_up(index: int) -> Request:
