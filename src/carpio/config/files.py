@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -17,7 +18,7 @@ from carpio.config.locate import KeyPath, key_lines
 from carpio.config.problems import Place, Problems
 from carpio.config.schema import TOP_LEVEL
 
-__all__ = ["DEFAULT_CONFIG", "Source", "implied_include", "parse", "read_sources"]
+__all__ = ["DEFAULT_CONFIG", "Source", "implied_include", "parse", "read_bounded", "read_sources"]
 
 DEFAULT_CONFIG: Final = Path("/etc/carpio/carpio.toml")
 _SIZE_LIMIT: Final = 4 * 1024 * 1024
@@ -88,11 +89,22 @@ def _read_into(
             _read_into(sources, included, (*including, identity), include_place, problems)
 
 
+def read_bounded(path: Path, limit: int) -> tuple[bytes, int]:
+    """Return up to `limit` bytes of a file, and its mode. Raises OSError; never waits.
+
+    Pipes are refused: opening one waits for a writer, and the daemon reads while it is MASTER.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISFIFO(mode):
+            raise OSError(errno.ESPIPE, "it is a pipe, not a file")
+        return file.read(limit) or b"", mode  # None: a device has nothing now
+
+
 def _read(path: Path, place: Place, problems: Problems) -> Source | None:
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            raw = file.read(_SIZE_LIMIT + 1)
+        raw, mode = read_bounded(path, _SIZE_LIMIT + 1)
         if len(raw) > _SIZE_LIMIT:
             problems.error(Place(path), f"is longer than {_SIZE_LIMIT} bytes", "split it")
             return None

@@ -3,7 +3,6 @@ as text."""
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from carpio.config.addresses import Unusable
+from carpio.config.files import read_bounded
 from carpio.wire.auth import Key
 from carpio.wire.constants import KEY_LENGTH, PASSPHRASE_SIGNIFICANT
 
@@ -59,9 +59,7 @@ def from_hex(digits: str) -> Secret:
 def from_file(path: Path) -> Secret:
     """Return the key of a passphrase in a file. Raises Unusable or NotReadable."""
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            raw = file.read(_FILE_LIMIT)
+        raw, mode = read_bounded(path, _FILE_LIMIT)
     except PermissionError as error:
         raise NotReadable(f"{path} cannot be read by you", "run as root") from error
     except (OSError, ValueError) as error:
