@@ -69,6 +69,21 @@ def test_a_flood_of_macs_does_not_grow_without_bound(claims: Claims) -> None:
     assert claims.unlisted == 936
 
 
+def test_after_a_flood_a_new_claimant_is_told(
+    claims: Claims, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(1000):
+        hear(claims, mac=number.to_bytes(6, "big"))
+    hear(claims, mac=bytes(6), at=50 * SECOND)
+    caplog.clear()
+    hear(claims, at=70 * SECOND)
+    assert len(caplog.messages) == 1
+    macs = [claim.mac for claim in claims.of(CONFIG.instance)]
+    assert THIEF in macs
+    assert bytes(6) in macs, "who was heard again lately is kept"
+    assert len(macs) == 64
+
+
 def test_claims_for_addresses_that_went_are_forgotten(claims: Claims) -> None:
     hear(claims)
     claims.configure([])

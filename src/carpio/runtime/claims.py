@@ -21,6 +21,8 @@ log = logging.getLogger("carpio")
 _LOG_INTERVAL = Nanoseconds(10_000_000_000)
 _MAX_CLAIMANTS = 64
 """Claimants remembered; of a flood with changing MACs the rest is only counted."""
+_STALE = Nanoseconds(60_000_000_000)
+"""A claimant who was silent for so long makes room for a new one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Claims:
     def __init__(self) -> None:
         self._owners: dict[tuple[str, bytes], InstanceConfig] = {}
         self._found: dict[tuple[str, bytes, bytes], Claim] = {}
+        """In the order in which they were heard last."""
         self.unlisted = 0
         """Claims by more MACs than are remembered."""
 
@@ -59,14 +62,14 @@ class Claims:
         if owner is None or mac == virtual_mac(owner.vhid):
             return
         place = (carpdev, address, mac)
-        claim = self._found.get(place)
+        claim = self._found.pop(place, None)
         if claim is None:
-            if len(self._found) >= _MAX_CLAIMANTS:
+            if not self._has_room(now):
                 self.unlisted += 1
                 return
             ip = IPv4Address(address) if len(address) == 4 else IPv6Address(address)
             long_ago = Nanoseconds(now - _LOG_INTERVAL)
-            claim = self._found[place] = Claim(
+            claim = Claim(
                 instance=owner.instance,
                 address=ip,
                 mac=mac,
@@ -74,6 +77,7 @@ class Claims:
                 heard_at=now,
                 logged_at=long_ago,
             )
+        self._found[place] = claim
         claim.count += 1
         claim.heard_at = now
         if now - claim.logged_at >= _LOG_INTERVAL:
@@ -81,6 +85,16 @@ class Claims:
             log.warning(
                 "arp: %s is using my IP address %s on %s!", format_mac(mac), claim.address, carpdev
             )
+
+    def _has_room(self, now: Nanoseconds) -> bool:
+        """True when a claimant can be added; the one silent for longest may have to go."""
+        if len(self._found) < _MAX_CLAIMANTS:
+            return True
+        place, oldest = next(iter(self._found.items()))
+        if now - oldest.heard_at < _STALE:
+            return False
+        del self._found[place]
+        return True
 
     def of(self, instance: InstanceKey) -> list[Claim]:
         """Claims for addresses of one group."""
