@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class StateFile:
     """A small JSON file that survives a SIGKILL of the daemon but not a reboot.
 
     Shape: {"settings": {"ipv4/conf/eth0/arp_ignore": [before, ours]}, "groups": {name: mark}}.
-    An unreadable or damaged file counts as empty: a fresh start is always safe.
+    An unreadable or damaged file counts as empty: a fresh start is always safe. So does one that
+    belongs to another user: settings are put back as it says.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +35,7 @@ class StateFile:
         self.settings: dict[str, tuple[int, int]] = {}
         self.groups: dict[str, str] = {}
         try:
-            found = json.loads(path.read_text())
+            found = json.loads(_read_own(path))
             self.settings = {str(k): (int(a), int(b)) for k, (a, b) in found["settings"].items()}
             self.groups = {str(k): str(v) for k, v in found["groups"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -45,7 +47,8 @@ class StateFile:
         text = json.dumps({"settings": self.settings, "groups": self.groups}, indent=1)
         try:
             self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            new.unlink(missing_ok=True)
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(text + "\n")
             new.replace(self._path)
@@ -139,6 +142,16 @@ class Settings:
                 remedy="mount /proc/sys writable for the daemon: IPv6 settings have no other way",
             )
         self._routes.require([set_ipv4_setting(index, name, value)])
+
+
+def _read_own(path: Path) -> str:
+    """Return a regular file of this user; never waits. Raises OSError or ValueError."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(path, flags), encoding="utf-8") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        return file.read()
 
 
 def _read(key: str) -> int:
