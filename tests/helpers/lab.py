@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from ipaddress import IPv6Address
 
@@ -23,10 +24,12 @@ NO_MAC = bytes(6)
 
 
 def need(*commands: str) -> None:
-    """Skip the test where the lab cannot run, saying what is missing."""
+    """Skip the test where the lab cannot run; fail instead if CARPIO_REQUIRE_LAB is set."""
     try:
         check_requirements(commands or ("ip", "tcpdump"))
     except PlatformError as error:
+        if os.environ.get("CARPIO_REQUIRE_LAB"):
+            pytest.fail(str(error))
         pytest.skip(str(error))
 
 
