@@ -29,11 +29,13 @@ from carpio.runtime.nfnetlink_rules import (
     Field,
     between,
     bits_clear,
+    bits_set,
     differs,
     equals,
     goto,
     is_in,
     is_not_in,
+    protocol_is,
     transport_is,
     write_mapped,
 )
@@ -63,6 +65,8 @@ _LAST: Final = 2**31 - 1
 _ETHER_DESTINATION = Field(Base.LINK, 0, 6)
 _ETHER_SOURCE = Field(Base.LINK, 6, 6)
 _ETHER_TYPE = Field(Base.LINK, 12, 2)
+_VLAN_TAG = Field(Base.LINK, 14, 2)
+_VLAN_NUMBER = b"\x0f\xff"
 _ARP_SENDER_MAC = Field(Base.NETWORK, 8, 6)
 _ARP_SENDER = Field(Base.NETWORK, 14, 4)
 _ARP_TARGET = Field(Base.NETWORK, 24, 4)
@@ -259,8 +263,12 @@ def _drop(comment: str, *conditions: bytes) -> Rule:
 
 
 def _tagged_pass() -> list[Rule]:
-    """Frames of a VLAN above the device are judged on the VLAN's own interface."""
-    return [Rule("VLAN", equals(_ETHER_TYPE, tag) + ACCEPT) for tag in _VLAN_TAGS]
+    """Frames of a VLAN above the device are judged on the VLAN's own interface.
+
+    The VLAN number 0 is no VLAN: such frames have a priority only and reach the device itself.
+    """
+    in_vlan = bits_set(_VLAN_TAG, _VLAN_NUMBER)
+    return [Rule("VLAN", equals(_ETHER_TYPE, tag) + in_vlan + ACCEPT) for tag in _VLAN_TAGS]
 
 
 def _parent_chains(parent: str) -> list[Chain]:
@@ -375,7 +383,7 @@ def _rivals(end: str) -> list[Rule]:
     advertisement that answers our own solicitation passes, an unsolicited one does not: the
     only truth that it could tell, the virtual MAC, never changes.
     """
-    arp = equals(_ETHER_TYPE, _ARP) + is_in(f"ours4_{end}", _ARP_SENDER)
+    arp = protocol_is(_ARP) + is_in(f"ours4_{end}", _ARP_SENDER)
     advertisement = transport_is(_ICMP6) + equals(_ICMP6_TYPE, _ADVERTISEMENT)
     advertisement += bits_clear(_ND_FLAGS, _SOLICITED)
     return [

@@ -22,11 +22,13 @@ __all__ = [
     "Field",
     "between",
     "bits_clear",
+    "bits_set",
     "differs",
     "equals",
     "goto",
     "is_in",
     "is_not_in",
+    "protocol_is",
     "transport_is",
     "write_mapped",
 ]
@@ -34,6 +36,7 @@ __all__ = [
 _FIRST_REGISTER: Final = 8
 """NFT_REG32_00, the first of sixteen registers of four bytes."""
 _VERDICT_REGISTER: Final = 0
+_META_PROTOCOL: Final = 1
 _META_L4PROTO: Final = 16
 _NF_DROP: Final = 0
 _NF_ACCEPT: Final = 1
@@ -130,7 +133,15 @@ def between(field: Field, low: bytes, high: bytes) -> bytes:
 
 def bits_clear(field: Field, mask: bytes) -> bytes:
     """None of the bits of `mask` is set in the field."""
-    zero = bytes(len(mask))
+    return _load_masked(field, mask) + _compare(_Comparison.EQUAL, bytes(len(mask)))
+
+
+def bits_set(field: Field, mask: bytes) -> bytes:
+    """One or more of the bits of `mask` are set in the field."""
+    return _load_masked(field, mask) + _compare(_Comparison.DIFFERENT, bytes(len(mask)))
+
+
+def _load_masked(field: Field, mask: bytes) -> bytes:
     # NFTA_BITWISE_SREG, _DREG, _LEN, _MASK, _XOR
     masked = _expression(
         "bitwise",
@@ -138,9 +149,16 @@ def bits_clear(field: Field, mask: bytes) -> bytes:
         be32(2, _FIRST_REGISTER),
         be32(3, len(mask)),
         nested(4, _data(mask)),
-        nested(5, _data(zero)),
+        nested(5, _data(bytes(len(mask)))),
     )
-    return _load(field) + masked + _compare(_Comparison.EQUAL, zero)
+    return _load(field) + masked
+
+
+def protocol_is(ether_type: bytes) -> bytes:
+    """The protocol behind any VLAN tags."""
+    # NFTA_META_DREG, _KEY
+    load = _expression("meta", be32(1, _FIRST_REGISTER), be32(2, _META_PROTOCOL))
+    return load + _compare(_Comparison.EQUAL, ether_type)
 
 
 def transport_is(protocol: int) -> bytes:

@@ -2,9 +2,10 @@
 
 One AF_PACKET socket for all protocols with a filter in the kernel (packet(7), socket(7)): a tap of
 one protocol would run after the guard's ingress hook and miss what the guard drops. Own frames
-are ignored; VLAN-tagged frames belong to other carpdevs. Group membership is held by real group
-sockets, so that IGMP and MLD reports leave with the carpdev's own MAC (R-152). Never sets
-PACKET_QDISC_BYPASS, which would bypass the guard.
+are ignored; frames of a VLAN belong to other carpdevs, but a tag that gives only a priority (VLAN
+number 0) changes nothing. Group membership is held by real group sockets, so that IGMP and MLD
+reports leave with the carpdev's own MAC (R-152). Never sets PACKET_QDISC_BYPASS, which would
+bypass the guard.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ _SOLICITED_NODE_ZERO: Final = bytes.fromhex("ff0200000000000000000001ff000000")
 
 # Classic BPF (linux/filter.h). A program is a list of (code, jump if true, jump if false, k) with
 # labels for jumps; a jump to "" goes to the next instruction.
-_LD_W, _LD_H, _LD_B, _JEQ, _RET = 0x20, 0x28, 0x30, 0x15, 0x06
+_LD_W, _LD_H, _LD_B, _JEQ, _RET, _AND = 0x20, 0x28, 0x30, 0x15, 0x06, 0x54
 _PACKET_TYPE: Final = 0xFFFFF000 + 4
 _PACKET_OTHERHOST: Final = 3
-_VLAN_TAG_PRESENT: Final = 0xFFFFF000 + 48
+_VLAN_TAG: Final = 0xFFFFF000 + 44
+"""0 as well for frames without a tag."""
+_VLAN_NUMBER: Final = 0x0FFF
 _MAX_MATCHES: Final = 120
 """A conditional jump reaches 255 instructions; with more addresses all claims are passed up."""
 _Line = tuple[str, int, str, str, int]
@@ -54,7 +57,8 @@ def receive_filter(addresses: Iterable[IpAddress]) -> bytes:
     v6 = sorted({int(a) & 0xFFFFFFFF for a in known if a.version == 6})
     return _assemble(
         [
-            ("", _LD_B, "", "", _VLAN_TAG_PRESENT),
+            ("", _LD_W, "", "", _VLAN_TAG),
+            ("", _AND, "", "", _VLAN_NUMBER),
             ("", _JEQ, "", "drop", 0),
             ("", _LD_H, "", "", 12),
             ("", _JEQ, "ipv4", "", 0x0800),
