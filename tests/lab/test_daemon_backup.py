@@ -133,6 +133,40 @@ def test_question_from_the_master_s_address_reaches_the_backup_host(
         assert serves(server, client)
 
 
+def detect_duplicates(lab: Lab) -> None:
+    """Ask from the router, as a host would that is about to take the IPv6 address."""
+    probe = frames.ns(bytes(16), frames.VIP6, source=lab.router.mac)
+    group = bytes.fromhex("ff0200000000000000000001ff") + frames.VIP6[-3:]
+    checksum = pseudo_checksum(probe[22:38], group, 58, probe[54:]).to_bytes(2, "big")
+    ethernet = b"\x33\x33" + group[-4:] + probe[6:14]
+    throw(lab.router, ethernet + probe[14:38] + group + probe[54:56] + checksum + probe[58:])
+
+
+def test_r098_dad_probe_is_answered_by_the_master_alone(pair: Pair) -> None:
+    time.sleep(1.6)  # an announcement that follows a takeover must not be taken for an answer
+    with Ear(pair.lab, pair.master.host) as master, Ear(pair.lab, pair.backup.host) as backup:
+        master.take(0.2)
+        backup.take(0)
+        detect_duplicates(pair.lab)
+        answers = [claim for claim in claims_in(master.take()) if claim.kind is Kind.NA]
+        silence = claims_in(backup.take())
+    assert answers, "the MASTER defends its address"
+    assert {claim.ethernet_source for claim in answers} == {VMAC}
+    assert {claim.payload_mac for claim in answers} == {VMAC}
+    assert silence == []
+
+
+def test_r096_backup_answers_for_its_own_address_with_its_own_mac(pair: Pair) -> None:
+    host = pair.backup.host
+    (own4,) = [a.ip for a in host.addresses if a.version == 4]
+    with Ear(pair.lab, host) as ear:
+        asks_arp(pair.lab.router, str(own4))
+        answers = claims_in(ear.take(), frozenset([own4.packed]))
+    replies = [claim for claim in answers if claim.kind is Kind.ARP_REPLY]
+    assert replies
+    assert {(c.ethernet_source, c.payload_mac) for c in replies} == {(host.mac, host.mac)}
+
+
 def test_backup_answers_nothing_and_sends_nothing_until_its_guard_is_removed(pair: Pair) -> None:
     backup = pair.backup
     with Ear(pair.lab, backup.host) as ear:
@@ -182,37 +216,3 @@ def test_services_bound_on_the_backup_serve_at_once_after_takeover(pair: Pair) -
                 caller.connect((vip, 7003))
                 listener.accept()[0].close()
         assert time.monotonic() - began < 1.0
-
-
-def detect_duplicates(lab: Lab) -> None:
-    """Ask from the router, as a host would that is about to take the IPv6 address."""
-    probe = frames.ns(bytes(16), frames.VIP6, source=lab.router.mac)
-    group = bytes.fromhex("ff0200000000000000000001ff") + frames.VIP6[-3:]
-    checksum = pseudo_checksum(probe[22:38], group, 58, probe[54:]).to_bytes(2, "big")
-    ethernet = b"\x33\x33" + group[-4:] + probe[6:14]
-    throw(lab.router, ethernet + probe[14:38] + group + probe[54:56] + checksum + probe[58:])
-
-
-def test_r098_dad_probe_is_answered_by_the_master_alone(pair: Pair) -> None:
-    time.sleep(1.6)  # an announcement that follows a takeover must not be taken for an answer
-    with Ear(pair.lab, pair.master.host) as master, Ear(pair.lab, pair.backup.host) as backup:
-        master.take(0.2)
-        backup.take(0)
-        detect_duplicates(pair.lab)
-        answers = [claim for claim in claims_in(master.take()) if claim.kind is Kind.NA]
-        silence = claims_in(backup.take())
-    assert answers, "the MASTER defends its address"
-    assert {claim.ethernet_source for claim in answers} == {VMAC}
-    assert {claim.payload_mac for claim in answers} == {VMAC}
-    assert silence == []
-
-
-def test_r096_backup_answers_for_its_own_address_with_its_own_mac(pair: Pair) -> None:
-    host = pair.backup.host
-    (own4,) = [a.ip for a in host.addresses if a.version == 4]
-    with Ear(pair.lab, host) as ear:
-        asks_arp(pair.lab.router, str(own4))
-        answers = claims_in(ear.take(), frozenset([own4.packed]))
-    replies = [claim for claim in answers if claim.kind is Kind.ARP_REPLY]
-    assert replies
-    assert {(c.ethernet_source, c.payload_mac) for c in replies} == {(host.mac, host.mac)}
