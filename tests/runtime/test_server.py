@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import resource
 import select
 import socket
@@ -12,8 +13,19 @@ from pathlib import Path
 import pytest
 
 from carpio.control.messages import Request, StatusRequest, Version, VersionResult
+from carpio.core.model import Nanoseconds
 from carpio.errors import ConfigError, ControlError, PlatformError
 from carpio.runtime.server import ControlServer
+
+
+class Standing:
+    """A clock that stands still until somebody pushes it: all work takes no time."""
+
+    def __init__(self) -> None:
+        self.time = 0
+
+    def now(self) -> Nanoseconds:
+        return Nanoseconds(self.time)
 
 
 def answer(request: Request) -> object:
@@ -57,7 +69,7 @@ def exchange(server: ControlServer, *chunks: bytes) -> bytes:
 
 @pytest.fixture
 def server(tmp_path: Path):
-    made = ControlServer(tmp_path / "deep" / "control.sock", answer)
+    made = ControlServer(tmp_path / "deep" / "control.sock", answer, Standing())
     yield made
     made.close()
 
@@ -122,7 +134,7 @@ VERSION = b'{"jsonrpc":"2.0","id":1,"method":"version"}\n'
 
 def test_a_turn_carries_out_one_request_however_many_wait(tmp_path: Path) -> None:
     handler = Counting()
-    server = ControlServer(tmp_path / "s", handler)
+    server = ControlServer(tmp_path / "s", handler, Standing())
     with contextlib.closing(server), connect(server) as one, connect(server) as other:
         turn(server)
         one.sendall(VERSION * 1000)
@@ -136,13 +148,43 @@ def test_a_turn_carries_out_one_request_however_many_wait(tmp_path: Path) -> Non
 
 def test_a_caller_who_reads_nothing_is_not_answered_again(tmp_path: Path) -> None:
     handler = Counting()
-    server = ControlServer(tmp_path / "s", handler)
+    server = ControlServer(tmp_path / "s", handler, Standing())
     with contextlib.closing(server), connect(server) as caller:
         caller.sendall(VERSION * 1000)
         for _turn in range(20):
             turn(server)
         assert handler.asked == 1
         assert len(server.readers()) == 1, "and nothing more is read from him"
+
+
+@pytest.mark.parametrize(("uid", "rest"), [(0, 0), (1000, 40)])
+def test_after_work_for_others_than_root_comes_a_rest(tmp_path: Path, uid: int, rest: int) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("becomes another user")
+    clock = Standing()
+
+    def slow(_request: Request) -> object:
+        clock.time += 10
+        return VersionResult(carpio="9")
+
+    server = ControlServer(tmp_path / "s", slow, clock)
+    with contextlib.closing(server):
+        path = os.open(server.path, os.O_PATH)  # its directory is closed to others
+        os.seteuid(uid)
+        try:
+            caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            caller.connect(f"/proc/self/fd/{path}")
+        finally:
+            os.seteuid(0)
+        with caller:
+            caller.sendall(VERSION)
+            assert server.rest() == 0
+            turn(server)
+            turn(server)
+            assert server.rest() == rest
+            clock.time += rest
+            assert server.rest() == 0
+        os.close(path)
 
 
 def test_without_a_free_descriptor_callers_are_turned_away(server: ControlServer) -> None:
@@ -159,7 +201,7 @@ def test_without_a_free_descriptor_callers_are_turned_away(server: ControlServer
 
 def test_a_living_socket_is_not_replaced(server: ControlServer) -> None:
     with pytest.raises(PlatformError, match="another daemon listens"):
-        ControlServer(server.path, answer)
+        ControlServer(server.path, answer, Standing())
 
 
 def test_a_dead_socket_is_replaced(tmp_path: Path) -> None:
@@ -167,7 +209,7 @@ def test_a_dead_socket_is_replaced(tmp_path: Path) -> None:
     dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     dead.bind(str(path))
     dead.close()
-    ControlServer(path, answer).close()
+    ControlServer(path, answer, Standing()).close()
     assert not path.exists()
 
 
@@ -175,5 +217,5 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     path.write_text("precious")
     with pytest.raises(PlatformError, match="not a socket"):
-        ControlServer(path, answer)
+        ControlServer(path, answer, Standing())
     assert path.read_text() == "precious"

@@ -34,7 +34,7 @@ from carpio.control.messages import (
     VhidStatus,
 )
 from carpio.core.events import DemotionAdjusted, DemotionCleared, StateRequested
-from carpio.core.model import EngineView, State
+from carpio.core.model import EngineView, Nanoseconds, State
 from carpio.errors import CarpioError, ConfigError, ControlError, PlatformError
 from carpio.runtime.clock import MonotonicClock
 from carpio.runtime.logs import LogWriter, level_for
@@ -68,7 +68,7 @@ class Daemon:
         log.setLevel(level_for(self._config.log))
         for warning in self._config.warnings:
             log.warning("carpio: %s", warning)
-        self._server = ControlServer(control, self._answer)
+        self._server = ControlServer(control, self._answer, self._clock)
         try:
             self._stacks |= self._make_stacks(self._names(self._config), self._config)
         except BaseException:
@@ -97,13 +97,21 @@ class Daemon:
         readers = [wakened.fileno()]
         for stack in self._stacks.values():
             readers += stack.files()
-        readers += self._server.readers()
-        deadline = min((s.next_deadline() for s in self._stacks.values()), default=None)
+        writers: list[int] = []
+        deadlines = [stack.next_deadline() for stack in self._stacks.values()]
+        rest = self._server.rest()
+        if rest:
+            deadlines.append(Nanoseconds(self._clock.now() + rest))
+        else:
+            readers += self._server.readers()
+            writers = self._server.writers()
+        deadline = min(deadlines, default=None)
         timeout = None if deadline is None else max(0, deadline - self._clock.now())
-        ready = wait(readers, self._server.writers(), timeout)
+        ready = wait(readers, writers, timeout)
         for stack in self._stacks.values():
             stack.turn(ready)
-        self._server.serve(ready)
+        if not rest:
+            self._server.serve(ready)
         if wakened.fileno() in ready:
             self._obey_signals(wakened.recv(64))
 

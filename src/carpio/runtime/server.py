@@ -2,7 +2,9 @@
 
 Knows sockets and bounds; what a request means is the daemon's business (`Handler`). Everybody may
 ask, so nobody may get much: one request is carried out per turn of the loop, whoever asks, and
-no further one of a caller who has not taken the reply to the one before.
+no further one of a caller who has not taken the reply to the one before. After a turn for others
+than root the server rests for four times as long as it worked, so that they get a fifth of a
+processor at most, whatever the priority of this process.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from carpio.control.messages import (
     encode_result,
     parse_request,
 )
+from carpio.core.model import Nanoseconds
 from carpio.errors import ConfigError, ControlError, PlatformError
+from carpio.ports import Clock
 from carpio.runtime.privileges import caller_may_change
 
 __all__ = ["ControlServer", "Handler"]
@@ -38,20 +42,28 @@ Handler: TypeAlias = Callable[[Request], object]
 _MAX_CONNECTIONS = 256
 _MAX_CONNECTIONS_OF_USER = 64
 """Of one user who is not root: nobody can take all of them."""
+_REST = 4
+"""Rest by work."""
 _UCRED = struct.Struct("=iII")
 
 
 class ControlServer:
     """A Unix stream socket; readable by all, writing methods for CAP_NET_ADMIN alone."""
 
-    def __init__(self, path: Path, handler: Handler) -> None:
+    def __init__(self, path: Path, handler: Handler, clock: Clock) -> None:
         """Bind `path`, replacing a socket that nobody listens on. Raises PlatformError."""
         self.path = path
         self._handler = handler
+        self._clock = clock
+        self._rest_until = clock.now()
         self._connections: dict[int, _Connection] = {}
         self._listener = _listen(path)
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         """Given up to turn a caller away when no descriptor is left."""
+
+    def rest(self) -> Nanoseconds:
+        """How long callers have to wait; 0 when they are served."""
+        return Nanoseconds(max(0, self._rest_until - self._clock.now()))
 
     def readers(self) -> list[int]:
         """File descriptors to wait on until they are readable."""
@@ -64,15 +76,24 @@ class ControlServer:
 
     def serve(self, ready: set[int]) -> None:
         """Act on readable or writable descriptors; carry out at most one request."""
-        if self._listener.fileno() in ready:
-            self._accept()
-        for descriptor in sorted(ready & set(self._connections)):
-            self._keep(descriptor, self._connections[descriptor].exchange())
+        own = ready & {self._listener.fileno(), *self._connections}
+        if not own:
+            return
+        begin = self._clock.now()
+        callers = self._accept() if self._listener.fileno() in own else set()
+        for descriptor in sorted(own & set(self._connections)):
+            connection = self._connections[descriptor]
+            callers.add(connection.uid)
+            self._keep(descriptor, connection.exchange())
         asking = next((fd for fd, c in self._connections.items() if c.has_request), None)
         if asking is not None:
             connection = self._connections.pop(asking)
             self._connections[asking] = connection  # the last in the queue from now on
+            callers.add(connection.uid)
             self._keep(asking, connection.answer(self._handler))
+        if callers - {0}:
+            now = self._clock.now()
+            self._rest_until = Nanoseconds(now + _REST * (now - begin))
 
     def _keep(self, descriptor: int, is_alive: bool) -> None:
         if not is_alive:
@@ -87,17 +108,20 @@ class ControlServer:
         os.close(self._spare)
         self.path.unlink(missing_ok=True)
 
-    def _accept(self) -> None:
+    def _accept(self) -> set[int]:
+        """Accept who waits; return their users."""
+        callers: set[int] = set()
         while True:
             try:
                 accepted, _address = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
-                return
+                return callers
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE):
                     self._turn_away()
-                return
+                return callers
             connection = _Connection(accepted)
+            callers.add(connection.uid)
             if self._has_room_for(connection.uid):
                 self._connections[accepted.fileno()] = connection
             else:
