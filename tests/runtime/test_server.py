@@ -219,3 +219,8 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="not a socket"):
         ControlServer(path, answer, Standing())
     assert path.read_text() == "precious"
+
+
+def test_a_path_too_long_for_a_socket_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="too long"):
+        ControlServer(tmp_path / ("x" * 120), answer, Standing())

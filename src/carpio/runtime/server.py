@@ -241,7 +241,7 @@ def _listen(path: Path) -> socket.socket:
             listener.listen(64)
         except OSError as error:
             raise PlatformError(
-                f"listening on {path}",
+                f"listening on {path}" if error.errno else f"listening on {path}: {error}",
                 errno=error.errno or 0,
                 remedy="choose another path with --control",
             ) from error
