@@ -10,10 +10,12 @@ import os
 import queue
 import sys
 import threading
+import time
 
 __all__ = ["LogWriter", "level_for"]
 
 _QUEUE = 2000
+_PATIENCE_S = 1.0
 _SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
 
@@ -40,21 +42,27 @@ class LogWriter(logging.Handler):
             text = f"<{_SYSLOG.get(record.levelno, 5)}>{text}"
         try:
             if self._dropped:
-                lost = f"carpio: {self._dropped} log lines were lost: nobody read them"
-                self._lines.put_nowait(lost)
+                self._lines.put_nowait(self._lost())
                 self._dropped = 0
             self._lines.put_nowait(text)
         except queue.Full:
             self._dropped += 1
 
     def close(self) -> None:
-        """Write what waits, for a second at most, and end."""
+        """Write what waits and how much was lost, for a second at most, and end."""
         super().close()
+        end = time.monotonic() + _PATIENCE_S
         try:
-            self._lines.put_nowait(None)
+            if self._dropped:
+                self._lines.put(self._lost(), timeout=_PATIENCE_S)
+                self._dropped = 0
+            self._lines.put(None, timeout=max(0.0, end - time.monotonic()))
         except queue.Full:
             return
-        self._thread.join(timeout=1)
+        self._thread.join(timeout=max(0.0, end - time.monotonic()))
+
+    def _lost(self) -> str:
+        return f"carpio: {self._dropped} log lines were lost: nobody read them"
 
     def _write(self) -> None:
         while (line := self._lines.get()) is not None:
