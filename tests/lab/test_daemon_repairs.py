@@ -159,7 +159,15 @@ def restore_ipv6(host: Host) -> None:
     host.run("ip", "addr", "replace", str(host.addresses[1]), "dev", "eth0", "nodad")
 
 
+def remove_local_routes(host: Host) -> None:
+    """Without these a MASTER swallows what is sent to its addresses."""
+    child = child_of(host)
+    host.run("ip", "route", "del", "table", "local", "local", VIP4, "dev", child)
+    host.run("ip", "-6", "route", "del", "table", "local", "local", VIP6, "dev", child)
+
+
 BREAK_A_MASTER = {
+    "local routes removed": remove_local_routes,
     "IPv4 address removed": remove_address(f"{VIP4}/32"),
     "IPv6 address removed": remove_address(f"{VIP6}/128"),
     "child set down": set_child_down,

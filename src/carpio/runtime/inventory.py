@@ -55,6 +55,8 @@ class Inventory:
     addresses: tuple[Address, ...]
     rules: tuple[Rule, ...]
     backup_routes: tuple[Route, ...]
+    delivered: frozenset[IpAddress] = frozenset()
+    """Addresses whose packets come up to the host (local table)."""
 
     @cached_property
     def _by_name(self) -> dict[str, Link]:
@@ -149,6 +151,7 @@ def take(routes: RouteSocket) -> Inventory:
         addresses=tuple(routes.addresses()),
         rules=tuple(routes.rules()),
         backup_routes=tuple(routes.routes(BACKUP_TABLE)),
+        delivered=frozenset(routes.local_addresses()),
     )
 
 

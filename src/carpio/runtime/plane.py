@@ -35,6 +35,8 @@ from carpio.runtime.owned_routes import (
 from carpio.runtime.rtnetlink import (
     Request,
     RouteSocket,
+    add_address,
+    delete_address,
     delete_link,
     delete_macvlans,
     delete_route,
@@ -54,6 +56,7 @@ log = logging.getLogger("carpio")
 DEAD_MAN = 2.9
 """Dead-man time in units of advbase: over one interval, under the 3 after which a BACKUP comes."""
 _CLOSED = Nanoseconds(0)
+_DELIVERY_DELAY = 1_000_000_000
 
 _PARENT_SETTINGS = {"ipv4/conf/{}/arp_announce": 2, "ipv4/conf/{}/arp_ignore": 1}
 
@@ -80,6 +83,8 @@ class _Holding:
     prepared: tuple[IpAddress, ...] = ()
     """The addresses for which the settings of the macvlan were made."""
     serving: bool = False
+    served_at: Nanoseconds = _CLOSED
+    """Boot time since which it serves."""
     gate_until: Nanoseconds = _CLOSED
     """Boot time at which the kernel closes the gate; 0 while it is closed."""
     backup_routes: tuple[OwnedRoute, ...] = ()
@@ -135,7 +140,7 @@ class Plane:
         refused = self.refresh([h.config.instance for h in candidates]) if candidates else {}
         adopted = [h for h in candidates if h.config.instance not in refused]
         for holding in adopted:
-            holding.serving = True
+            holding.serving, holding.served_at = True, boot_time()
         kept = {(h.config.carpdev, h.mac) for h in adopted}
         self._guard.close([place for place in left if place not in kept])
         return [h.config.instance for h in adopted]
@@ -265,7 +270,7 @@ class Plane:
             ups = [set_link_up(holding.child) for holding in holdings]
             prefixes = [route.adding for h in holdings for route in h.prefix_routes]
             for holding in holdings:
-                holding.serving = True
+                holding.serving, holding.served_at = True, boot_time()
             results = self._routes.execute([*removals, *ups, *prefixes])[len(removals) :]
         return {
             holding.config.instance: f"bringing the link up: errno {error}"
@@ -356,6 +361,21 @@ class Plane:
             up = [] if known and known.is_up else [set_link_up(holding.child)]
             gone = [r.deleting for r in before if r not in holding.prefix_routes]
             self._routes.execute([*gone, *up, *(r.keeping for r in holding.prefix_routes)])
+            self._restore_delivery(holding, look)
+
+    def _restore_delivery(self, holding: _Holding, look: Inventory) -> None:
+        """Put back the kernel's own route to an address, which only adding it anew makes.
+
+        Without it a MASTER swallows what is sent to the address. Not in the first second: the
+        kernel makes the routes of IPv6 addresses a moment after the link comes up.
+        """
+        if boot_time() - holding.served_at < _DELIVERY_DELAY:
+            return
+        lost = [a for a in holding.addresses if a not in look.delivered]
+        if lost:
+            log.warning("carpio: %s: local route restored", ", ".join(map(str, lost)))
+            self._routes.execute([delete_address(holding.child, a) for a in lost])
+            self._routes.execute([add_address(holding.child, a) for a in lost])
 
     def _settle_bystanders(self, look: Inventory) -> None:
         """Other interfaces ask for neighbours by their own address, not by one of ours.

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from carpio.errors import PlatformError
 from carpio.runtime import rtobjects as rt
-from carpio.runtime.rtobjects import Address, IpAddress, Link, Notification, Route, Rule
+from carpio.runtime.rtobjects import Address, IpAddress, Link, LocalRoute, Notification, Route, Rule
 
 __all__ = [
     "Request",
@@ -159,12 +159,18 @@ class RouteSocket:
 
     def routes(self, table: int) -> list[Route]:
         """The unicast routes of `table`, both families."""
-        found: list[Route] = []
+        return [route for route in self._table(table, Route) if route.table == table]
+
+    def local_addresses(self) -> list[IpAddress]:
+        """Addresses that the local table brings up to the host, both families."""
+        return [route.address for route in self._table(rt.RT_TABLE_LOCAL, LocalRoute)]
+
+    def _table(self, table: int, wanted: type[_T]) -> list[_T]:
+        found: list[_T] = []
         for family in rt.FAMILIES.values():
-            body = rt.RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
-            body += _attribute(rt.RTA_TABLE, struct.pack("=I", table))
-            found += self._dump(rt.RTM_GETROUTE, body, Route)
-        return [route for route in found if route.table == table]
+            body = rt.RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + _u32(rt.RTA_TABLE, table)
+            found += self._dump(rt.RTM_GETROUTE, body, wanted)
+        return found
 
     def rules(self) -> list[Rule]:
         """All policy rules, both families."""

@@ -12,7 +12,16 @@ from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6
 from typing import Final, TypeAlias
 
-__all__ = ["Address", "IpAddress", "Link", "Notification", "Route", "Rule", "parse_object"]
+__all__ = [
+    "Address",
+    "IpAddress",
+    "Link",
+    "LocalRoute",
+    "Notification",
+    "Route",
+    "Rule",
+    "parse_object",
+]
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -38,7 +47,8 @@ IFLA_INET_CONF: Final = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 6, 8
 IFA_F_NODAD, IFA_F_TENTATIVE, IFA_F_DADFAILED, IFA_F_NOPREFIXROUTE = 0x02, 0x40, 0x08, 0x200
 RTA_DST, RTA_OIF, RTA_PRIORITY, RTA_PREFSRC, RTA_TABLE = 1, 4, 6, 7, 15
-RTN_UNICAST, RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 1, 0, 253
+RTN_UNICAST, RTN_LOCAL = 1, 2
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
 RTPROT_KERNEL, RTPROT_STATIC = 2, 4
 FRA_PRIORITY, FRA_TABLE, FRA_PROTOCOL = 6, 15, 21
 FR_ACT_TO_TBL: Final = 1
@@ -140,10 +150,17 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalRoute:
+    """The kernel's own route that makes packets to `address` come up to the host."""
+
+    address: IpAddress
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """Something changed: `added` False means removed."""
 
-    subject: Link | Address | Route | Rule
+    subject: Link | Address | Route | LocalRoute | Rule
     added: bool
 
 
@@ -240,11 +257,15 @@ def _ip(family: int, raw: bytes | None) -> IpAddress | None:
     return IPv6Address(raw) if family == AF_INET6 else None
 
 
-def _parse_route(body: bytes) -> Route | None:
+def _parse_route(body: bytes) -> Route | LocalRoute | None:
     family, dst_len, _src, _tos, table, protocol, _scope, kind, _flags = RTMSG.unpack_from(body)
-    if kind != RTN_UNICAST or family not in (AF_INET, AF_INET6):
+    if kind not in (RTN_UNICAST, RTN_LOCAL) or family not in (AF_INET, AF_INET6):
         return None
     found = attributes(body, RTMSG.size)
+    if kind == RTN_LOCAL:
+        address = _ip(family, found.get(RTA_DST))
+        whole = address is not None and dst_len == address.max_prefixlen
+        return LocalRoute(address) if address is not None and whole else None
     size = 4 if family == AF_INET else 16
     destination = _ip(family, found.get(RTA_DST) or bytes(size))
     return Route(

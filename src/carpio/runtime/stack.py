@@ -41,7 +41,14 @@ from carpio.runtime.nfnetlink import open_netfilter_socket
 from carpio.runtime.performer import Performer
 from carpio.runtime.plane import Plane, boot_time, dead_man_time
 from carpio.runtime.rtnetlink import open_route_socket, receive_notifications
-from carpio.runtime.rtobjects import MONITOR_GROUPS, Address, Link, Notification, Route
+from carpio.runtime.rtobjects import (
+    MONITOR_GROUPS,
+    Address,
+    Link,
+    LocalRoute,
+    Notification,
+    Route,
+)
 from carpio.runtime.settings import StateFile
 from carpio.wire.constants import Family
 from carpio.wire.packet import Datagram, dissect
@@ -343,6 +350,9 @@ class Stack:
         if isinstance(subject, Route):
             children = {self._plane.child_index(c.instance) for c in self._instances}
             return subject.table == BACKUP_TABLE or subject.oif in children
+        if isinstance(subject, LocalRoute):
+            virtual = {a.address for c in self._instances for a in c.addresses}
+            return not change.added and subject.address in virtual
         return bool(self._instances)
 
     def _look(self, instances: Sequence[InstanceConfig]) -> None:
