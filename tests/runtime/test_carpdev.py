@@ -119,7 +119,10 @@ def heard(ear: socket.socket, number: int) -> list[bytes]:
     frames: list[bytes] = []
     while len(frames) < number:
         frame = ear.recv(2048)
-        if frame[12:14] == b"\x08\x06" or frame[23] == 112 or frame[20] == 112 or frame[54] == 136:
+        kind = frame[12:14]
+        is_ipv4 = kind == b"\x08\x00" and frame[23:24] == b"\x70"
+        is_ipv6 = kind == b"\x86\xdd" and (frame[20:21] == b"\x70" or frame[54:55] == b"\x88")
+        if kind == b"\x08\x06" or is_ipv4 or is_ipv6:
             frames.append(frame)
     return frames
 
