@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import select
+import signal
 import socket
 import struct
 import time
@@ -19,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from carpio.errors import PlatformError
 from carpio.lab.flood import FLOOD_MAC
 from carpio.lab.namespaces import socket_in
-from carpio.lab.process import Child
+from carpio.lab.process import POLL_S, Child
 from carpio.lab.sighting import Advert, sight
 from carpio.lab.topology import ROUTER, Host, Lab
 from carpio.wire.constants import BROADCAST_MAC
@@ -32,6 +34,7 @@ SNAPLEN = 192
 BUFFER_KIB = 32768
 SETTLE_S = 0.2
 """Given to tcpdump to empty its ring before it is ended."""
+HEARING_LIMIT_S = 10.0
 ECHO_REQUEST = "(icmp[icmptype] == icmp-echo or (ip6 proto 58 and ip6[40] == 128))"
 HOST_FILTER = f"inbound or {ECHO_REQUEST}"
 ROUTER_FILTER = f"inbound and not ether src {FLOOD_MAC.hex(':')}"
@@ -62,6 +65,8 @@ class Capture:
 
     def __enter__(self) -> Capture:
         for host in self._lab.hosts.values():
+            log = self._directory / f"{host.name}.tcpdump.log"
+            log.unlink(missing_ok=True)  # what an earlier capture said is not said by this one
             self._children[host.name] = Child(
                 (
                     *("tcpdump", "-i", host.port, "-n", "-p", "-Z", "root"),
@@ -70,12 +75,12 @@ class Capture:
                     ROUTER_FILTER if host.name == ROUTER else HOST_FILTER,
                 ),
                 namespace=self._lab.switch,
-                log=self._directory / f"{host.name}.tcpdump.log",
+                log=log,
             )
         for child in self._children.values():
             child.wait_for_log("listening on")
         for host in self._lab.hosts.values():
-            _sacrifice_frame(host)
+            _wait_until_heard(host, self._children[host.name])
         return self
 
     def __exit__(
@@ -111,18 +116,27 @@ class Capture:
         return sum(port.dropped for port in self.ports.values())
 
 
-def _sacrifice_frame(host: Host) -> None:
-    """Send a frame that nobody reads: tcpdump loses the first one that `inbound` lets through.
+def _wait_until_heard(host: Host, ear: Child) -> None:
+    """Send frames that nobody reads until tcpdump says that it captured a frame of the host.
 
-    libpcap filters at least one block of a new ring once more by itself, where it cannot
-    tell the direction of a frame, and rejects what is in it.
+    libpcap filters what a new ring holds, and a few frames more, once again by itself. It
+    cannot tell the direction of a frame there and rejects it, however much traffic came
+    in meanwhile, so only a frame that was accepted proves that the next one will be.
     """
-    with (
-        socket_in(host.namespace, socket.AF_PACKET, socket.SOCK_RAW, 0) as mouth,
-        suppress(OSError),  # the cable is not plugged: nothing is lost yet
-    ):
-        mouth.bind((host.interface, 0))
-        mouth.send(SACRIFICE)
+    deadline = time.monotonic() + HEARING_LIMIT_S
+    with socket_in(host.namespace, socket.AF_PACKET, socket.SOCK_RAW, 0) as mouth:
+        with suppress(OSError):
+            mouth.bind((host.interface, 0))
+        while not _last_words(ear.log, "packets? captured"):
+            try:
+                mouth.send(SACRIFICE)
+            except OSError:  # the cable is not plugged: nothing is lost yet
+                return
+            if time.monotonic() > deadline:
+                raise PlatformError(f"tcpdump does not capture what {host.name} sends")
+            time.sleep(POLL_S)
+            ear.send(signal.SIGUSR1)  # it says how many frames it has captured
+            time.sleep(POLL_S)
 
 
 def _last_words(log: str, what: str) -> int:
