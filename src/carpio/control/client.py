@@ -44,11 +44,24 @@ class NotPermitted(ControlError):
 
 
 class Refused(ControlError):
-    """The daemon answered with an error; `problems` are those of an invalid configuration."""
+    """The daemon answered with an error; `problems` are those of an invalid configuration.
 
-    def __init__(self, message: str, *, code: int, problems: tuple[str, ...] = ()) -> None:
+    Of a refused `configure` request `line` and `step` (from 0) and `errno` say what and why.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int,
+        problems: tuple[str, ...] = (),
+        line: int | None = None,
+        step: int | None = None,
+        errno: int | None = None,
+    ) -> None:
         super().__init__("\n".join((message, *problems)), code=code)
         self.problems = problems
+        self.line, self.step, self.errno = line, step, errno
 
 
 class ControlClient:
@@ -150,5 +163,10 @@ def _result_of(reply: Reply) -> msgspec.Raw:
     if reply.error.code == ErrorCode.NOT_PERMITTED:
         raise NotPermitted(reply.error.message)
     raise Refused(
-        reply.error.message, code=reply.error.code, problems=tuple(reply.error.data or ())
+        reply.error.message,
+        code=reply.error.code,
+        problems=tuple(reply.error.data or ()),
+        line=reply.error.line,
+        step=reply.error.step,
+        errno=reply.error.errno,
     )

@@ -15,6 +15,14 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
+from carpio.control.network import (
+    ChangeSettings,
+    ConfigurationRequest,
+    Configure,
+    NetworkRequest,
+    SettingsRequest,
+)
+from carpio.control.params import Params
 from carpio.errors import ControlError
 
 __all__ = [
@@ -27,6 +35,7 @@ __all__ = [
     "LogLevel",
     "METHODS",
     "MAX_MESSAGE",
+    "MAX_MESSAGE_OF_ROOT",
     "PROTOCOL_VERSION",
     "Reload",
     "ReloadResult",
@@ -37,11 +46,13 @@ __all__ = [
     "STATUS_SCHEMA",
     "SetState",
     "Status",
+    "StepError",
     "StatusRequest",
     "Version",
     "VersionResult",
     "VhidStatus",
     "WRITING",
+    "WRITING_HERE",
     "encode_call",
     "encode_error",
     "encode_request",
@@ -54,6 +65,8 @@ PROTOCOL_VERSION: Final = 1
 STATUS_SCHEMA: Final = 1
 MAX_MESSAGE: Final = 64 * 1024
 """Bytes of one request line, its newline included. Replies are as long as they need to be."""
+MAX_MESSAGE_OF_ROOT: Final = 1024 * 1024
+"""The same for root, who may send a whole file of ifconfig lines at once."""
 
 RequestId: TypeAlias = int | str | None
 
@@ -79,14 +92,18 @@ class RequestError(ControlError):
         self.request_id = request_id
 
 
+class StepError(ControlError):
+    """A step of a `configure` request cannot be done, and nothing was."""
+
+    def __init__(self, message: str, *, line: int = 0, step: int = 0, errno: int = 0) -> None:
+        super().__init__(message, code=ErrorCode.FAILED)
+        self.line = line
+        self.step = step
+        self.errno = errno
+
+
 Cause: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[!-~ ]+\Z")]
 """Name of a share of the demotion number: printable ASCII."""
-
-
-class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Parameters of one method; the class is the method."""
-
-    method: ClassVar[str]
 
 
 class Version(Params, frozen=True):
@@ -132,19 +149,41 @@ class LogLevel(Params, frozen=True):
 
 
 class Reload(Params, frozen=True):
-    """Read the configuration files again, and use them if they are valid -> `ReloadResult`."""
+    """Read the configuration files again, and use them if they are valid -> `ReloadResult`.
+
+    Refused when that would lose what `configure` or `settings.change` made, unless `discard`.
+    """
 
     method: ClassVar[str] = "reload"
+    discard: bool = False
 
 
-Request: TypeAlias = Version | StatusRequest | Demote | DemoteClear | SetState | LogLevel | Reload
+Request: TypeAlias = (
+    Version
+    | StatusRequest
+    | Demote
+    | DemoteClear
+    | SetState
+    | LogLevel
+    | Reload
+    | NetworkRequest
+    | Configure
+    | SettingsRequest
+    | ChangeSettings
+    | ConfigurationRequest
+)
 
 METHODS: Final[dict[str, type[Request]]] = {
     kind.method: kind
-    for kind in (Version, StatusRequest, Demote, DemoteClear, SetState, LogLevel, Reload)
+    for kind in (
+        *(Version, StatusRequest, Demote, DemoteClear, SetState, LogLevel, Reload),
+        *(NetworkRequest, Configure, SettingsRequest, ChangeSettings, ConfigurationRequest),
+    )
 }
-WRITING: Final = (Demote, DemoteClear, SetState, LogLevel, Reload)
-"""Requests that change something: they need CAP_NET_ADMIN over the network namespace."""
+WRITING: Final = (Demote, DemoteClear, SetState, LogLevel, Reload, ConfigurationRequest)
+"""Requests that concern the whole daemon: they need CAP_NET_ADMIN where it runs."""
+WRITING_HERE: Final = (Configure, ChangeSettings)
+"""Requests that change the caller's network namespace: they need CAP_NET_ADMIN over it."""
 
 
 class VersionResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,11 +264,18 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong; `data` holds the problems of an invalid configuration."""
+    """What went wrong; `data` holds the problems of an invalid configuration.
+
+    Of a refused `configure` request `line` and `step` count from 0, and `errno` tells the kind
+    of the failure as in errno(3).
+    """
 
     code: int
     message: str
     data: list[str] | None = None
+    line: int | None = None
+    step: int | None = None
+    errno: int | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,9 +303,9 @@ class _IdOnly(msgspec.Struct, frozen=True):
 
 def parse_request(line: bytes) -> tuple[int | str, Request]:
     """Return id and request of one line. Raises RequestError, whatever the bytes."""
-    if len(line) > MAX_MESSAGE:
+    if len(line) > MAX_MESSAGE_OF_ROOT:
         raise RequestError(
-            f"request longer than {MAX_MESSAGE} bytes", code=ErrorCode.INVALID_REQUEST
+            f"request longer than {MAX_MESSAGE_OF_ROOT} bytes", code=ErrorCode.INVALID_REQUEST
         )
     request_id = _peek_id(line)
     try:
@@ -311,10 +357,21 @@ def encode_result(request_id: RequestId, result: Any) -> bytes:
 
 
 def encode_error(
-    request_id: RequestId, code: ErrorCode, message: str, problems: tuple[str, ...] = ()
+    request_id: RequestId,
+    code: ErrorCode,
+    message: str,
+    problems: tuple[str, ...] = (),
+    step: StepError | None = None,
 ) -> bytes:
-    """Return the line of a reply that says why the request failed."""
-    error = ErrorObject(code=code, message=message, data=list(problems) or None)
+    """Return the line of a reply that says why the request failed, and at which `step`."""
+    error = ErrorObject(
+        code=code,
+        message=message,
+        data=list(problems) or None,
+        line=step.line if step else None,
+        step=step.step if step else None,
+        errno=step.errno if step else None,
+    )
     return _line({"jsonrpc": "2.0", "id": request_id, "error": error})
 
 
