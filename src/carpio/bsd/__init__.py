@@ -1,0 +1,1 @@
+"""The commands of the BSDs: their words in, control requests out, their texts back."""

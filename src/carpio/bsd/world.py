@@ -1,0 +1,41 @@
+"""The world of a BSD command as one value, so that tests can give it another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from carpio.control.client import ControlClient
+
+__all__ = ["World"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Streams, variables, the daemon's socket, and ways to leave where the command was called."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str]
+    control: Path
+    enter: Callable[[str], None]
+    """Go into the network namespace of a jail or of ip-netns(8). Raises PlatformError."""
+    start_daemon: Callable[[], None]
+    """Start the daemon of this host unless it runs, and wait for it. Raises CarpioError."""
+    root: Path = Path("/")
+    """Where /proc and files to read are; another place in tests."""
+
+    def client(self) -> ControlClient:
+        """Return a connection to the daemon, made at the first request."""
+        return ControlClient(self.control)
+
+    def say(self, text: str) -> None:
+        """Print a line of output."""
+        print(text, file=self.stdout)
+
+    def remark(self, text: str) -> None:
+        """Print a line about what went wrong."""
+        print(text, file=self.stderr)
