@@ -14,7 +14,7 @@ import pytest
 from carpio.cli import man, reference, roff
 from carpio.cli.spec import COMMANDS
 from carpio.config.load import load_config
-from carpio.config.schema import TOP_LEVEL, VHID
+from carpio.config.schema import NETNS, TOP_LEVEL, VHID
 from carpio.control.messages import Demote, Status, parse_reply, parse_request
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -40,7 +40,7 @@ def test_a_document_that_lost_a_part_is_refused() -> None:
 def test_each_command_and_key_is_in_its_page() -> None:
     commands, keys = man.carpio_8(), man.carpio_toml_5()
     assert all(f'.B "carpio {roff.escaped(command.name)}"' in commands for command in COMMANDS)
-    assert all(f'.B "{field.name}"' in keys for field in (*TOP_LEVEL, *VHID))
+    assert all(f'.B "{field.name}"' in keys for field in (*TOP_LEVEL, *VHID, *NETNS))
 
 
 @pytest.mark.parametrize(

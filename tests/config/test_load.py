@@ -19,7 +19,7 @@ from carpio.config.files import Source, implied_include, read_sources
 from carpio.config.load import assemble, load_config
 from carpio.config.model import DaemonConfig
 from carpio.config.problems import Problems
-from carpio.config.schema import TOP_LEVEL, VHID
+from carpio.config.schema import NETNS, TOP_LEVEL, VHID
 from carpio.config.vhid import SecretPolicy
 from carpio.core.model import EngineConfig, InstanceKey, Vhid, VirtualAddress
 from carpio.errors import ConfigError
@@ -593,17 +593,17 @@ _VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-_KNOWN = tuple(field.name for field in (*TOP_LEVEL, *VHID))
+_KNOWN = tuple(field.name for field in (*TOP_LEVEL, *VHID, *NETNS))
 _NAMES = st.one_of(st.sampled_from(_KNOWN), st.text(max_size=8))
 _GROUPS = st.lists(st.one_of(st.dictionaries(_NAMES, _VALUES, max_size=8), _VALUES), max_size=3)
 
 
-@given(st.dictionaries(_NAMES, _VALUES, max_size=6), _GROUPS, st.booleans())
+@given(st.dictionaries(_NAMES, _VALUES, max_size=6), _GROUPS, _GROUPS, st.booleans())
 def test_any_values_are_a_configuration_or_a_config_error(
-    top: dict[str, Any], groups: list[Any], required: bool
+    top: dict[str, Any], groups: list[Any], namespaces: list[Any], required: bool
 ) -> None:
     policy = SecretPolicy(required=required, environ={"CREDENTIALS_DIRECTORY": "/nonexistent"})
-    source = Source(Path("/nonexistent/c.toml"), {**top, "vhid": groups})
+    source = Source(Path("/nonexistent/c.toml"), {**top, "vhid": groups, "netns": namespaces})
     with contextlib.suppress(ConfigError):
         assert isinstance(assemble([source, source], Problems(), policy), DaemonConfig)
 

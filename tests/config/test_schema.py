@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from carpio.config.model import DaemonConfig
-from carpio.config.schema import PASS_KEYS, TOP_LEVEL, VHID, Field, Kind
+from carpio.config.schema import NETNS, PASS_KEYS, TOP_LEVEL, VHID, Field, Kind
 from carpio.core.model import InstanceConfig
 
-_ALL = (*TOP_LEVEL, *VHID)
+_ALL = (*TOP_LEVEL, *VHID, *NETNS)
 
 
 @pytest.mark.parametrize("field", TOP_LEVEL, ids=lambda field: field.name)
@@ -33,5 +33,5 @@ def test_each_key_is_documented_with_range_and_default(field: Field) -> None:
 
 
 def test_names_are_unique_within_a_table() -> None:
-    for table in (TOP_LEVEL, VHID):
+    for table in (TOP_LEVEL, VHID, NETNS):
         assert len({field.name for field in table}) == len(table)

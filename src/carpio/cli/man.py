@@ -14,7 +14,7 @@ from carpio import __version__
 from carpio.cli import reference, roff
 from carpio.cli.exit_status import EXIT_MEANINGS
 from carpio.cli.spec import COMMANDS, DEBUG, HELP, PROGRAM, SUMMARY, VERSION, Argument, Command
-from carpio.config.schema import TOP_LEVEL, VHID, Field
+from carpio.config.schema import NETNS, TOP_LEVEL, VHID, Field
 
 __all__ = ["carpio_8", "carpio_toml_5", "main", "outputs"]
 
@@ -89,6 +89,13 @@ def carpio_toml_5() -> str:
     lines += roff.section("KEYS OF A GROUP")
     lines += roff.paragraph("Each group has a [[vhid]] table of its own with these keys.")
     for field in VHID:
+        lines += _field(field)
+    lines += roff.section("KEYS OF A NETWORK NAMESPACE")
+    lines += roff.paragraph(
+        "A network namespace whose settings differ from those of the top level has a [[netns]] "
+        "table with these keys."
+    )
+    for field in NETNS:
         lines += _field(field)
     lines += [*roff.section("EXAMPLES"), *roff.code_block(_EXAMPLE)]
     lines += [*roff.section("SEE ALSO"), roff.escaped("carpio(8), https://toml.io")]

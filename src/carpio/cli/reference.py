@@ -10,8 +10,9 @@ import msgspec
 
 from carpio.cli.exit_status import EXIT_MEANINGS
 from carpio.cli.spec import COMMANDS, PROGRAM, Command
-from carpio.config.schema import TOP_LEVEL, VHID, Field
-from carpio.control.messages import METHODS, WRITING, ErrorCode, Params
+from carpio.config.schema import NETNS, TOP_LEVEL, VHID, Field
+from carpio.control.messages import METHODS, WRITING, ErrorCode
+from carpio.control.params import Params
 
 __all__ = ["FILE_RULES", "documents", "with_parts"]
 
@@ -39,6 +40,7 @@ def documents() -> Mapping[str, Mapping[str, str]]:
             "rules": "\n\n".join(FILE_RULES),
             "top": _fields(TOP_LEVEL),
             "vhid": _fields(VHID),
+            "netns": _fields(NETNS),
         },
         "control.md": {"methods": _methods(), "errors": _errors()},
     }

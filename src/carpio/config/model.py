@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from carpio.core.model import EngineConfig, InstanceConfig
 from carpio.wire.constants import DEFAULT_DSCP
 
-__all__ = ["DaemonConfig", "VhidConfig"]
+__all__ = ["DaemonConfig", "NamespaceSettings", "StackSettings", "VhidConfig"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,30 @@ class VhidConfig:
     instance: InstanceConfig
     netns: str | None = None
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceSettings:
+    """One `[[netns]]` table; None is as at the top level."""
+
+    preempt: bool | None = None
+    allow: bool | None = None
+    dscp: int | None = None
+    log: int | None = None
+    ifdown_demotion_factor: int | None = None
+    senderr_demotion_factor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """What holds in one network namespace."""
+
+    preempt: bool
+    allow: bool
+    dscp: int
+    log: int
+    ifdown_demotion_factor: int
+    senderr_demotion_factor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +62,40 @@ class DaemonConfig:
     strict_freebsd: bool = False
     backup_routes: bool = True
     resume: bool = True
+    namespaces: tuple[tuple[str, NamespaceSettings], ...] = ()
+    """By the name of the network namespace, unique, in file order."""
     files: tuple[Path, ...] = ()
     """Every configuration file that was read, the main one first."""
     warnings: tuple[str, ...] = ()
     """Finished lines, like those of `ConfigError.problems`."""
 
+    def settings(self, netns: str | None) -> StackSettings:
+        """Return what holds in a network namespace; None is the daemon's own."""
+        own = next((one for name, one in self.namespaces if name == netns), NamespaceSettings())
+        return StackSettings(
+            preempt=_first(own.preempt, self.preempt),
+            allow=_first(own.allow, self.allow),
+            dscp=_first(own.dscp, self.dscp),
+            log=_first(own.log, self.log),
+            ifdown_demotion_factor=_first(own.ifdown_demotion_factor, self.ifdown_demotion_factor),
+            senderr_demotion_factor=_first(
+                own.senderr_demotion_factor, self.senderr_demotion_factor
+            ),
+        )
+
     def engine_config(self, netns: str | None) -> EngineConfig:
         """Return what the engine of one network namespace needs, groups in file order."""
+        settings = self.settings(netns)
         return EngineConfig(
             instances=tuple(vhid.instance for vhid in self.vhids if vhid.netns == netns),
-            preempt=self.preempt,
-            allow=self.allow,
-            ifdown_demotion_factor=self.ifdown_demotion_factor,
-            senderr_demotion_factor=self.senderr_demotion_factor,
+            preempt=settings.preempt,
+            allow=settings.allow,
+            ifdown_demotion_factor=settings.ifdown_demotion_factor,
+            senderr_demotion_factor=settings.senderr_demotion_factor,
             bow_out=self.bow_out,
             strict_freebsd=self.strict_freebsd,
         )
+
+
+def _first(own: _T | None, otherwise: _T) -> _T:
+    return otherwise if own is None else own

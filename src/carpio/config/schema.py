@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Annotated, Any, Final
 
 import msgspec
 
-__all__ = ["Field", "Kind", "PASS_KEYS", "TOP_LEVEL", "VHID"]
+__all__ = ["Field", "Kind", "NETNS", "PASS_KEYS", "PER_NETNS", "TOP_LEVEL", "VHID"]
 
 
 class Kind(Enum):
@@ -151,7 +151,7 @@ TOP_LEVEL: Final = (
         default=(),
         default_note='[], and ["conf.d/*.toml"] for /etc/carpio/carpio.toml',
         doc="Further files, as shell patterns relative to this file. They may hold [[vhid]] "
-        "tables and include; all other keys belong in the main file. A file that "
+        "and [[netns]] tables and include; all other keys belong in the main file. A file that "
         "several patterns match is read once; a file may not include itself by any way.",
     ),
 )
@@ -251,3 +251,27 @@ PASS_KEYS: Final = (
     "passphrase_credential",
 )
 """Exactly one of these is needed in each `[[vhid]]`."""
+
+PER_NETNS: Final = (
+    "preempt",
+    "allow",
+    "dscp",
+    "log",
+    "ifdown_demotion_factor",
+    "senderr_demotion_factor",
+)
+"""Keys of the top level that each network namespace may have its own value of."""
+
+NETNS: Final = (
+    Field(
+        name="name",
+        kind=Kind.TEXT,
+        required=True,
+        doc="Name of the network namespace, as ip-netns(8) lists it.",
+    ),
+    *(
+        replace(field, default=None, default_note=f"{field.name} of the top level")
+        for field in TOP_LEVEL
+        if field.name in PER_NETNS
+    ),
+)
