@@ -11,7 +11,7 @@ import msgspec
 from carpio.cli.exit_status import EXIT_MEANINGS
 from carpio.cli.spec import COMMANDS, PROGRAM, Command
 from carpio.config.schema import NETNS, TOP_LEVEL, VHID, Field
-from carpio.control.messages import METHODS, WRITING, ErrorCode
+from carpio.control.messages import METHODS, WRITING, WRITING_HERE, ErrorCode
 from carpio.control.params import Params
 
 __all__ = ["FILE_RULES", "documents", "with_parts"]
@@ -98,10 +98,14 @@ def _fields(fields: Sequence[Field]) -> str:
 
 def _methods() -> str:
     rows = [
-        (f"`{name}`", _params(kind), "yes" if kind in WRITING else "no", _doc(kind))
-        for name, kind in METHODS.items()
+        (f"`{name}`", _params(kind), _changes(kind), _doc(kind)) for name, kind in METHODS.items()
     ]
     return _table(("Method", "Parameters", "Changes", "Meaning -> result"), rows)
+
+
+def _changes(kind: type[Params]) -> str:
+    """Return what a request needs CAP_NET_ADMIN over."""
+    return "yes" if kind in WRITING else "its namespace" if kind in WRITING_HERE else "no"
 
 
 def _params(kind: type[Params]) -> str:
@@ -125,7 +129,7 @@ def _range(limits: Mapping[str, object]) -> str:
 
 
 def _doc(kind: type[Params]) -> str:
-    return (kind.__doc__ or "").strip().rstrip(".") + "."
+    return " ".join((kind.__doc__ or "").split()).rstrip(".") + "."
 
 
 def _errors() -> str:
