@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from carpio.control.messages import (
-    MAX_MESSAGE,
+    MAX_MESSAGE_OF_ROOT,
     WRITING,
     Demote,
     DemoteClear,
@@ -87,7 +87,7 @@ def test_only_questions_change_nothing() -> None:
         (request("demote", '{"cause":"x","delta":99999}'), ErrorCode.INVALID_PARAMS, 1),
         (request("state", '{"name":"1@e","state":"init"}'), ErrorCode.INVALID_PARAMS, 1),
         (request("log_level", '{"level":-1}'), ErrorCode.INVALID_PARAMS, 1),
-        (request("status", " " * MAX_MESSAGE), ErrorCode.INVALID_REQUEST, None),
+        (request("status", " " * MAX_MESSAGE_OF_ROOT), ErrorCode.INVALID_REQUEST, None),
     ],
 )
 def test_a_bad_line_is_answered_with_its_code_and_id(line, code, request_id) -> None:

@@ -15,6 +15,7 @@ import pytest
 from carpio.control.messages import Request, StatusRequest, Version, VersionResult
 from carpio.core.model import Nanoseconds
 from carpio.errors import ConfigError, ControlError, PlatformError
+from carpio.runtime.caller import Caller
 from carpio.runtime.server import ControlServer
 
 
@@ -28,7 +29,7 @@ class Standing:
         return Nanoseconds(self.time)
 
 
-def answer(request: Request) -> object:
+def answer(request: Request, _caller: Caller) -> object:
     match request:
         case Version():
             return VersionResult(carpio="9")
@@ -107,7 +108,7 @@ def test_any_line_gets_an_error_and_the_server_lives(server: ControlServer, line
 
 
 def test_an_endless_line_is_refused_and_its_caller_dropped(server: ControlServer) -> None:
-    assert b"request longer than" in exchange(server, b"x" * 60_000, b"x" * 60_000)
+    assert b"request longer than" in exchange(server, *[b"x" * 60_000] * 20)
     assert len(server.readers()) == 1
     assert not server.writers()
 
@@ -118,7 +119,7 @@ class Counting:
     def __init__(self) -> None:
         self.asked = 0
 
-    def __call__(self, request: Request) -> object:
+    def __call__(self, request: Request, caller: Caller) -> object:
         self.asked += 1
         return VersionResult(carpio="x" * 1_000_000)
 
@@ -163,7 +164,7 @@ def test_after_work_for_others_than_root_comes_a_rest(tmp_path: Path, uid: int, 
         pytest.skip("becomes another user")
     clock = Standing()
 
-    def slow(_request: Request) -> object:
+    def slow(_request: Request, _caller: Caller) -> object:
         clock.time += 10
         return VersionResult(carpio="9")
 

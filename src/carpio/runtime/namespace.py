@@ -9,13 +9,14 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from carpio.errors import PlatformError
 
-__all__ = ["NAMED_NAMESPACES", "Namespace"]
+__all__ = ["NAMED_NAMESPACES", "Namespace", "named_namespaces", "socket_cookie"]
 
 _T = TypeVar("_T")
 _CLONE_NEWNET = 0x40000000
@@ -30,16 +31,47 @@ class Namespace:
 
     def __init__(self, name: str | None) -> None:
         """Open the namespace. Raises PlatformError when there is none of that name."""
-        self.name = name
         path = Path("/proc/thread-self/ns/net") if name is None else NAMED_NAMESPACES / name
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise PlatformError(
                 f"opening network namespace {name}",
                 errno=error.errno or 0,
                 remedy=f"make it with `ip netns add {name}`",
             ) from error
+        self._be(name, descriptor)
+
+    def _be(self, name: str | None, descriptor: int) -> None:
+        self.name = name
+        self.has_name = True
+        """False when nothing but processes holds it, so that no file can speak of it."""
+        self._descriptor = descriptor
+        status = os.fstat(descriptor)
+        self._place = status.st_dev, status.st_ino
+
+    @classmethod
+    def of_descriptor(cls, descriptor: int) -> Namespace:
+        """Know a namespace by an open file of it, by the name of ip-netns(8) if it has one.
+
+        One without is called `net:[INODE]`. The descriptor stays the caller's.
+        """
+        made = cls.__new__(cls)
+        made._be(None, os.dup(descriptor))  # not inheritable
+        made.name = next((name for name, place in named_namespaces() if place == made._place), None)
+        if made.name is None:
+            made.name, made.has_name = made.link, False
+        return made
+
+    @property
+    def link(self) -> str:
+        """What /proc/PID/ns/net of a process in it says."""
+        return f"net:[{self._place[1]}]"
+
+    @property
+    def descriptor(self) -> int:
+        """An open file of it, for others to move interfaces there."""
+        return self._descriptor
 
     @property
     def identity(self) -> str:
@@ -48,6 +80,16 @@ class Namespace:
         Unlike its inode it is not given to another namespace when this one is gone.
         """
         return self.call(_cookie)
+
+    def is_inhabited(self) -> bool:
+        """False when it has neither its name nor a process any more: only we keep it alive."""
+        if self.name is None:
+            return True
+        with suppress(OSError):
+            status = (NAMED_NAMESPACES / self.name).stat()
+            if (status.st_dev, status.st_ino) == self._place:
+                return True
+        return any(_links_of_processes(self.link))
 
     def call(self, function: Callable[[], _T]) -> _T:
         """Run `function` inside the namespace and return what it returned or raised.
@@ -79,11 +121,33 @@ class Namespace:
         os.close(self._descriptor)
 
 
+def named_namespaces() -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield name and (device, inode) of each namespace that ip-netns(8) knows."""
+    with suppress(OSError):
+        for entry in sorted(NAMED_NAMESPACES.iterdir()):
+            with suppress(OSError):
+                status = entry.stat()
+                yield entry.name, (status.st_dev, status.st_ino)
+
+
+def _links_of_processes(wanted: str) -> Iterator[bool]:
+    """Yield True for each process that lives in the namespace."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                if os.readlink(f"/proc/{entry.name}/ns/net") == wanted:
+                    yield True
+
+
+def socket_cookie(opened: socket.socket) -> str:
+    """The kernel's number of the namespace that a socket belongs to (`Namespace.identity`)."""
+    raw = opened.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
+    return str(int.from_bytes(raw, sys.byteorder))
+
+
 def _cookie() -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as opened:
-        return str(
-            int.from_bytes(opened.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), sys.byteorder)
-        )
+        return socket_cookie(opened)
 
 
 def _set_namespace(descriptor: int) -> None:

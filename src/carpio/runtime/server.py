@@ -14,17 +14,19 @@ import errno
 import os
 import socket
 import stat
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
 from carpio.control.messages import (
     MAX_MESSAGE,
+    MAX_MESSAGE_OF_ROOT,
     WRITING,
+    WRITING_HERE,
     ErrorCode,
     Request,
     RequestError,
+    StepError,
     encode_error,
     encode_result,
     parse_request,
@@ -32,11 +34,11 @@ from carpio.control.messages import (
 from carpio.core.model import Nanoseconds
 from carpio.errors import ConfigError, ControlError, PlatformError
 from carpio.ports import Clock
-from carpio.runtime.privileges import caller_may_change
+from carpio.runtime.caller import Caller
 
 __all__ = ["ControlServer", "Handler"]
 
-Handler: TypeAlias = Callable[[Request], object]
+Handler: TypeAlias = Callable[[Request, Caller], object]
 """Carries a request out and returns its result. May raise ControlError or ConfigError."""
 
 _MAX_CONNECTIONS = 256
@@ -44,7 +46,6 @@ _MAX_CONNECTIONS_OF_USER = 64
 """Of one user who is not root: nobody can take all of them."""
 _REST = 4
 """Rest by work."""
-_UCRED = struct.Struct("=iII")
 
 
 class ControlServer:
@@ -145,11 +146,15 @@ class _Connection:
 
     def __init__(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
-        raw = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        self.uid: int = _UCRED.unpack(raw)[1]
+        self._caller = Caller(accepted)
+        self._limit = MAX_MESSAGE if self.uid else MAX_MESSAGE_OF_ROOT
         self._socket = accepted
         self._received = b""
         self._unsent = b""
+
+    @property
+    def uid(self) -> int:
+        return self._caller.uid
 
     @property
     def has_request(self) -> bool:
@@ -171,7 +176,7 @@ class _Connection:
     def answer(self, handler: Handler) -> bool:
         """Carry out the first line that waits; False when the caller is gone."""
         line, _, self._received = self._received.partition(b"\n")
-        if len(line) >= MAX_MESSAGE:
+        if len(line) >= self._limit:
             return self._refuse_length()
         if line.strip():
             self._unsent = self._answer(line, handler)
@@ -185,13 +190,13 @@ class _Connection:
         except OSError:
             return False
         self._received += data
-        if b"\n" not in self._received and len(self._received) >= MAX_MESSAGE:
+        if b"\n" not in self._received and len(self._received) >= self._limit:
             return self._refuse_length()
         return bool(data)
 
     def _refuse_length(self) -> bool:
         self._unsent = encode_error(
-            None, ErrorCode.INVALID_REQUEST, f"request longer than {MAX_MESSAGE} bytes"
+            None, ErrorCode.INVALID_REQUEST, f"request longer than {self._limit} bytes"
         )
         self._write()
         return False
@@ -214,15 +219,20 @@ class _Connection:
             request_id, request = parse_request(line)
         except RequestError as error:
             return encode_error(error.request_id, ErrorCode(error.code), str(error))
-        if isinstance(request, WRITING) and not caller_may_change(self._socket):
+        if isinstance(request, WRITING) and not self._caller.may_change_daemon():
             message = f"{request.method} needs CAP_NET_ADMIN; run it as root of this machine"
             return encode_error(request_id, ErrorCode.NOT_PERMITTED, message)
+        if isinstance(request, WRITING_HERE) and not self._caller.may_change_network():
+            message = f"{request.method} needs CAP_NET_ADMIN over the network; run it as root"
+            return encode_error(request_id, ErrorCode.NOT_PERMITTED, message)
         try:
-            return encode_result(request_id, handler(request))
+            return encode_result(request_id, handler(request, self._caller))
         except ConfigError as error:
             message = "the configuration is invalid; the running one stays in use"
             code = ErrorCode.INVALID_CONFIGURATION
             return encode_error(request_id, code, message, error.problems)
+        except StepError as error:
+            return encode_error(request_id, ErrorCode.FAILED, str(error), step=error)
         except (ControlError, PlatformError) as error:
             return encode_error(request_id, ErrorCode.FAILED, str(error))
 
