@@ -189,10 +189,20 @@ def test_somebody_else_who_listens_and_is_mute_is_not_replaced(control: Path) ->
     assert pids(control) == []
 
 
+QUICKER = f"""
+listener, ours = listen(), os.getpid()
+if os.fork():
+    sys.exit(1)
+with open(control + ".pids", "a") as pids:
+    pids.write(f"{{os.getpid()}}\\n")
+while os.getppid() == ours:
+    pass
+{SERVE}"""
+
+
 def test_where_another_daemon_was_quicker_that_one_serves(control: Path) -> None:
-    quicker = "with open(control + '.pids', 'a') as pids: pids.write(f'{os.getpid()}\\n')\n"
-    command = program(f"listener = listen()\nif os.fork(): sys.exit(1)\n{quicker}{SERVE}")
-    assert start(control, command) == (f"made {control.parent}/c.toml, with comments alone",)
+    remarks = start(control, program(QUICKER))
+    assert remarks == (f"made {control.parent}/c.toml, with comments alone",)
     with ControlClient(control) as client:
         assert client.ask(Version(), VersionResult).carpio == "9"
 
