@@ -8,13 +8,18 @@ import os
 import resource
 import select
 import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.helpers.netns import Netns
 
 from carpio.control.messages import Request, StatusRequest, Version, VersionResult
 from carpio.core.model import Nanoseconds
 from carpio.errors import ConfigError, ControlError, PlatformError
+from carpio.lab.implementation import carpio_command
 from carpio.runtime.caller import Caller
 from carpio.runtime.server import ControlServer
 
@@ -225,3 +230,156 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
 def test_a_path_too_long_for_a_socket_is_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="too long"):
         ControlServer(tmp_path / ("x" * 120), answer, Standing())
+
+
+# -- a socket of systemd -------------------------------------------------------------------
+
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.closerange(4, 100)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": sys.argv[2], "LISTEN_FDNAMES": "x"}
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes argv[3:] as systemd would start it, with a descriptor of ours as the one handed over."""
+SERVER = """
+import logging, os, select, subprocess, sys
+from pathlib import Path
+from carpio.errors import PlatformError
+from carpio.runtime.server import ControlServer
+class Standing:
+    now = staticmethod(lambda: 0)
+seen = []
+def answer(request, caller):
+    command = ("sh", "-c", "ls -l /proc/$$/fd; env")
+    child = subprocess.run(command, capture_output=True, text=True, close_fds=False)
+    seen.append(child.stdout)
+    return ["LISTEN" in child.stdout, "socket:" in child.stdout]
+logging.basicConfig(format="%(message)s")
+try:
+    server = ControlServer(Path(sys.argv[1]), answer, Standing())
+except PlatformError as error:
+    sys.exit(str(error))
+while not seen:
+    server.serve(set().union(*select.select(server.readers(), server.writers(), [])[:2]))
+print(server.path)
+server.close()
+"""
+
+
+def handed_over(descriptor: int, path: Path, count: str = "1") -> subprocess.Popen[str]:
+    """Start a server that is handed `descriptor`; it ends after one request."""
+    hand_over = (sys.executable, "-c", HAND_OVER, str(descriptor), count)
+    return subprocess.Popen(
+        (*hand_over, sys.executable, "-c", SERVER, str(path)),
+        pass_fds=(descriptor,),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[socket.socket]:
+    """What systemd holds."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as made:
+        made.bind(str(tmp_path / "s"))
+        made.listen()
+        yield made
+
+
+def test_a_socket_of_systemd_is_served_and_stays_for_the_next_daemon(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+            caller.connect(str(tmp_path / "s"))
+            caller.sendall(VERSION)  # before there is anybody who could answer
+            with handed_over(listener.fileno(), tmp_path / "s") as server:
+                reply = json.loads(caller.makefile().readline())
+                assert reply["result"] == [False, False], "children know nothing of the socket"
+                assert server.communicate() == (f"{tmp_path}/s\n", "")
+    assert (tmp_path / "s").is_socket()
+
+
+def test_a_socket_of_systemd_elsewhere_wins_over_the_path_and_that_is_said(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.connect(str(tmp_path / "s"))
+        caller.sendall(VERSION)
+        with handed_over(listener.fileno(), tmp_path / "other") as server:
+            assert server.communicate() == (
+                f"{tmp_path}/s\n",
+                f"carpio: listening on {tmp_path}/s as systemd says, not on {tmp_path}/other\n",
+            )
+    assert not (tmp_path / "other").exists()
+
+
+def refusal(descriptor: int, path: Path, count: str = "1") -> str:
+    with handed_over(descriptor, path, count) as server:
+        _, complaint = server.communicate()
+    assert server.returncode == 1
+    return complaint
+
+
+def test_what_is_no_listening_stream_socket_with_a_path_is_refused(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    silent, datagrams, abstract, internet = (
+        socket.socket(family, kind)
+        for family, kind in (
+            (socket.AF_UNIX, socket.SOCK_STREAM),
+            (socket.AF_UNIX, socket.SOCK_DGRAM),
+            (socket.AF_UNIX, socket.SOCK_STREAM),
+            (socket.AF_NETLINK, socket.SOCK_RAW),
+        )
+    )
+    silent.bind(str(tmp_path / "silent"))
+    datagrams.bind(str(tmp_path / "datagrams"))
+    abstract.bind(f"\0{tmp_path}")
+    abstract.listen()
+    for wrong in (silent, datagrams, internet):
+        with wrong:
+            assert "does not listen for streams; write one" in refusal(wrong.fileno(), tmp_path)
+    with abstract:
+        assert "has no path; write one ListenStream=" in refusal(abstract.fileno(), tmp_path)
+    with (tmp_path / "file").open("w") as file:
+        assert "Socket operation on non-socket" in refusal(file.fileno(), tmp_path)
+    assert "handed over 2 sockets; write one" in refusal(listener.fileno(), tmp_path, "2")
+
+
+def test_a_socket_that_was_handed_to_another_process_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid() + 1))
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    with contextlib.closing(ControlServer(tmp_path / "s", answer, Standing())) as server:
+        assert b'"result"' in exchange(server, VERSION)
+    assert not (tmp_path / "s").exists()
+    assert "LISTEN_FDS" not in os.environ
+
+
+@pytest.mark.lab
+def test_the_real_daemon_answers_who_asked_before_it_was_started(
+    tmp_path: Path, listener: socket.socket, netns: Netns
+) -> None:
+    (tmp_path / "c.toml").write_text("")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.connect(str(tmp_path / "s"))
+        caller.sendall(VERSION)
+        daemon = subprocess.Popen(
+            ("ip", "netns", "exec", netns.name, sys.executable, "-c", HAND_OVER)
+            + (str(listener.fileno()), "1", str(carpio_command()), "daemon")
+            + ("--config", str(tmp_path / "c.toml"), "--control", str(tmp_path / "s")),
+            pass_fds=(listener.fileno(),),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert "carpio" in json.loads(caller.makefile().readline())["result"]
+        finally:
+            daemon.terminate()
+            _, said = daemon.communicate(timeout=30)
+    assert daemon.returncode == 0, said
+    assert (tmp_path / "s").is_socket(), "the daemon has left it to its owner"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import socket
 import stat
@@ -35,8 +36,11 @@ from carpio.core.model import Nanoseconds
 from carpio.errors import ConfigError, ControlError, PlatformError
 from carpio.ports import Clock
 from carpio.runtime.caller import Caller
+from carpio.runtime.inherited import inherited_listener
 
 __all__ = ["ControlServer", "Handler"]
+
+log = logging.getLogger("carpio")
 
 Handler: TypeAlias = Callable[[Request, Caller], object]
 """Carries a request out and returns its result. May raise ControlError or ConfigError."""
@@ -52,13 +56,19 @@ class ControlServer:
     """A Unix stream socket; readable by all, writing methods for CAP_NET_ADMIN alone."""
 
     def __init__(self, path: Path, handler: Handler, clock: Clock) -> None:
-        """Bind `path`, replacing a socket that nobody listens on. Raises PlatformError."""
-        self.path = path
+        """Take the socket of systemd if it handed one over, else bind `path`.
+
+        Replaces a socket that nobody listens on. Raises PlatformError.
+        """
         self._handler = handler
         self._clock = clock
         self._rest_until = clock.now()
         self._connections: dict[int, _Connection] = {}
-        self._listener = _listen(path)
+        inherited = inherited_listener(os.environ)
+        self._is_own = inherited is None
+        self._listener, self.path = inherited or (_listen(path), path)
+        if self.path != Path(os.path.abspath(path)) and not self._is_own:
+            log.warning("carpio: listening on %s as systemd says, not on %s", self.path, path)
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         """Given up to turn a caller away when no descriptor is left."""
 
@@ -101,13 +111,14 @@ class ControlServer:
             self._connections.pop(descriptor).close()
 
     def close(self) -> None:
-        """Stop serving and remove the socket."""
+        """Stop serving and remove the socket, unless systemd goes on listening on it."""
         for connection in self._connections.values():
             connection.exchange()
             connection.close()
         self._listener.close()
         os.close(self._spare)
-        self.path.unlink(missing_ok=True)
+        if self._is_own:
+            self.path.unlink(missing_ok=True)
 
     def _accept(self) -> set[int]:
         """Accept who waits; return their users."""
