@@ -267,16 +267,21 @@ server.close()
 """
 
 
-def handed_over(descriptor: int, path: Path, count: str = "1") -> subprocess.Popen[str]:
-    """Start a server that is handed `descriptor`; it ends after one request."""
-    hand_over = (sys.executable, "-c", HAND_OVER, str(descriptor), count)
+def handed_over(
+    descriptor: int, *command: str, count: str = "1", within: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
+    """Start a command that is handed `descriptor`."""
     return subprocess.Popen(
-        (*hand_over, sys.executable, "-c", SERVER, str(path)),
+        (*within, sys.executable, "-c", HAND_OVER, str(descriptor), count, *command),
         pass_fds=(descriptor,),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def server_of_one_request(path: Path) -> tuple[str, ...]:
+    return (sys.executable, "-c", SERVER, str(path))
 
 
 @pytest.fixture
@@ -295,7 +300,7 @@ def test_a_socket_of_systemd_is_served_and_stays_for_the_next_daemon(
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
             caller.connect(str(tmp_path / "s"))
             caller.sendall(VERSION)  # before there is anybody who could answer
-            with handed_over(listener.fileno(), tmp_path / "s") as server:
+            with handed_over(listener.fileno(), *server_of_one_request(tmp_path / "s")) as server:
                 reply = json.loads(caller.makefile().readline())
                 assert reply["result"] == [False, False], "children know nothing of the socket"
                 assert server.communicate() == (f"{tmp_path}/s\n", "")
@@ -308,7 +313,7 @@ def test_a_socket_of_systemd_elsewhere_wins_over_the_path_and_that_is_said(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         caller.connect(str(tmp_path / "s"))
         caller.sendall(VERSION)
-        with handed_over(listener.fileno(), tmp_path / "other") as server:
+        with handed_over(listener.fileno(), *server_of_one_request(tmp_path / "other")) as server:
             assert server.communicate() == (
                 f"{tmp_path}/s\n",
                 f"carpio: listening on {tmp_path}/s as systemd says, not on {tmp_path}/other\n",
@@ -317,7 +322,7 @@ def test_a_socket_of_systemd_elsewhere_wins_over_the_path_and_that_is_said(
 
 
 def refusal(descriptor: int, path: Path, count: str = "1") -> str:
-    with handed_over(descriptor, path, count) as server:
+    with handed_over(descriptor, *server_of_one_request(path), count=count) as server:
         _, complaint = server.communicate()
     assert server.returncode == 1
     return complaint
@@ -368,13 +373,10 @@ def test_the_real_daemon_answers_who_asked_before_it_was_started(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         caller.connect(str(tmp_path / "s"))
         caller.sendall(VERSION)
-        daemon = subprocess.Popen(
-            ("ip", "netns", "exec", netns.name, sys.executable, "-c", HAND_OVER)
-            + (str(listener.fileno()), "1", str(carpio_command()), "daemon")
-            + ("--config", str(tmp_path / "c.toml"), "--control", str(tmp_path / "s")),
-            pass_fds=(listener.fileno(),),
-            stderr=subprocess.PIPE,
-            text=True,
+        daemon = handed_over(
+            *(listener.fileno(), str(carpio_command()), "daemon"),
+            *("--config", str(tmp_path / "c.toml"), "--control", str(tmp_path / "s")),
+            within=("ip", "netns", "exec", netns.name),
         )
         try:
             assert "carpio" in json.loads(caller.makefile().readline())["result"]
