@@ -25,6 +25,7 @@ from carpio.core.events import (
     AddressesAvailable,
     AddressesRefused,
     ConfigurationReplaced,
+    CountersCleared,
     DatagramReceived,
     DeadlineReached,
     DemotionAdjusted,
@@ -136,6 +137,8 @@ class Engine:
             case DemotionCleared():
                 if self._demotion.holds(event.cause):
                     self._clear_demotion(event.cause, event.cause, effects)
+            case CountersCleared():
+                self._counters.update(new_counters())
             case Stalled():
                 for instance in self._instances.values():
                     self._apply(instance, Trigger.STALLED, now, effects)

@@ -12,6 +12,7 @@ __all__ = [
     "AddressesAvailable",
     "AddressesRefused",
     "ConfigurationReplaced",
+    "CountersCleared",
     "DatagramReceived",
     "DeadlineReached",
     "DemotionAdjusted",
@@ -98,6 +99,11 @@ class DemotionCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class CountersCleared:
+    """Somebody sets the statistics of the stack to 0; those of each instance go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class StateRequested:
     """The operator asks for a state (`state master`, `state backup`)."""
 
@@ -154,6 +160,7 @@ Event: TypeAlias = (
     | LinkWentDown
     | DemotionAdjusted
     | DemotionCleared
+    | CountersCleared
     | StateRequested
     | SendSucceeded
     | SendFailed

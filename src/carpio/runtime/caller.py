@@ -57,10 +57,14 @@ class Caller:
         """True when the caller may administer the network that the daemon runs in."""
         return caller_may_change(self._connection)
 
+    def may_change(self, namespace: int) -> bool:
+        """True when the caller may administer a network namespace (descriptor)."""
+        return caller_may_change_network(self._connection, namespace)
+
     def may_change_network(self) -> bool:
         """True when the caller may administer the network namespace that he calls from."""
         try:
             with self.open_network() as descriptor:
-                return caller_may_change_network(self._connection, descriptor)
+                return self.may_change(descriptor)
         except PlatformError:
             return False

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import signal
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, assert_never
+from typing import assert_never
 
 from carpio import __version__
 from carpio.config.load import load_config
@@ -33,24 +32,30 @@ from carpio.control.messages import (
     VersionResult,
     VhidStatus,
 )
+from carpio.control.network import (
+    ChangeSettings,
+    Configuration,
+    ConfigurationRequest,
+    Configure,
+    NetworkRequest,
+    SettingsRequest,
+)
 from carpio.core.events import DemotionAdjusted, DemotionCleared, StateRequested
 from carpio.core.model import EngineView, Nanoseconds, State
 from carpio.errors import CarpioError, ConfigError, ControlError, PlatformError
+from carpio.runtime.caller import Caller
 from carpio.runtime.clock import MonotonicClock
 from carpio.runtime.logs import LogWriter, level_for
-from carpio.runtime.namespace import Namespace
-from carpio.runtime.report import WallClock, demotion_status, vhid_status
+from carpio.runtime.network import NetworkService
+from carpio.runtime.report import WallClock, configuration, demotion_status, vhid_status
 from carpio.runtime.server import ControlServer
-from carpio.runtime.settings import StateFile
-from carpio.runtime.stack import Stack
+from carpio.runtime.stacks import Stacks
 from carpio.runtime.waiting import be_punctual, wait
 
 __all__ = ["Daemon", "run"]
 
 log = logging.getLogger("carpio")
 
-STATE_DIRECTORY: Final = Path("/run/carpio")
-"""Where each namespace has a file of its own, named by the namespace's number."""
 _FAILED, _INVALID_FILE, _NOT_PERMITTED = 1, 2, 5
 
 
@@ -62,15 +67,19 @@ class Daemon:
         self._config_path = config_path
         self._netns = tuple(netns)
         self._clock = MonotonicClock()
-        self._stacks: dict[str | None, Stack] = {}
+        self._stacks = Stacks(self._clock)
         self._stopping = False
-        self._config = self._load()
-        log.setLevel(level_for(self._config.log))
+        self._config = self._saved = self._load()
+        """What runs, and what the files said when they were read last."""
+        self._set_log_levels()
         for warning in self._config.warnings:
             log.warning("carpio: %s", warning)
+        self._network = NetworkService(
+            self._stacks, self._own, lambda: self._config, self._use, self._lasting
+        )
         self._server = ControlServer(control, self._answer, self._clock)
         try:
-            self._stacks |= self._make_stacks(self._names(self._config), self._config)
+            self._stacks.make(self._names(self._config), self._config)
         except BaseException:
             self._leave()
             raise
@@ -84,7 +93,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)
         try:
-            for stack in self._stacks.values():
+            for stack in self._stacks:
                 stack.start()
             be_punctual()
             _notify_ready()
@@ -94,24 +103,22 @@ class Daemon:
             self._leave()
 
     def _wait_and_turn(self, wakened: socket.socket) -> None:
-        readers = [wakened.fileno()]
-        for stack in self._stacks.values():
-            readers += stack.files()
+        readers = [wakened.fileno(), *self._stacks.files()]
         writers: list[int] = []
-        deadlines = [stack.next_deadline() for stack in self._stacks.values()]
+        deadlines = [self._stacks.next_deadline()]
         rest = self._server.rest()
         if rest:
             deadlines.append(Nanoseconds(self._clock.now() + rest))
         else:
             readers += self._server.readers()
             writers = self._server.writers()
-        deadline = min(deadlines, default=None)
+        deadline = min((one for one in deadlines if one is not None), default=None)
         timeout = None if deadline is None else max(0, deadline - self._clock.now())
         ready = wait(readers, writers, timeout)
-        for stack in self._stacks.values():
-            stack.turn(ready)
+        self._stacks.turn(ready)
         if not rest:
             self._server.serve(ready)
+        self._forget(self._stacks.forget_dead())
         if wakened.fileno() in ready:
             self._obey_signals(wakened.recv(64))
 
@@ -125,13 +132,11 @@ class Daemon:
                 for problem in error.problems:
                     log.error("carpio: %s", problem)
                 log.error("carpio: the configuration is invalid; the running one stays in use")
-            except PlatformError as error:
+            except (ControlError, PlatformError) as error:
                 log.error("carpio: %s; the running configuration stays in use", error)
 
     def _leave(self) -> None:
-        for stack in self._stacks.values():
-            stack.stop()
-        self._stacks.clear()
+        self._stacks.close()
         self._server.close()
 
     # -- configuration ---------------------------------------------------------------------
@@ -149,45 +154,75 @@ class Daemon:
         ]
         return replace(config, vhids=tuple(vhids))
 
+    @property
+    def _own(self) -> str | None:
+        """The namespace that the top level of the file is about first of all."""
+        return self._netns[0] if len(self._netns) == 1 else None
+
     def _names(self, config: DaemonConfig) -> list[str | None]:
         """The namespaces to serve: the daemon's own unless others were named, and the groups'."""
         base: list[str | None] = list(self._netns) or [None]
         return list(dict.fromkeys([*base, *(vhid.netns for vhid in config.vhids)]))
 
-    def _make_stacks(
-        self, names: Iterable[str | None], config: DaemonConfig
-    ) -> dict[str | None, Stack]:
-        """Claim namespaces. Raises PlatformError with all of them given back."""
-        made: dict[str | None, Stack] = {}
-        try:
-            for name in names:
-                namespace = Namespace(name)
-                state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
-                made[name] = Stack(namespace, config, state, self._clock, random.SystemRandom())
-        except BaseException:
-            for stack in made.values():
-                stack.stop()
-            raise
-        return made
+    def _lasting(self) -> list[str | None]:
+        """The namespaces to serve even when no group is left there."""
+        return self._names(self._saved)
 
-    def _reload(self) -> ReloadResult:
-        """Validate, then swap. Raises ConfigError or PlatformError with nothing changed."""
-        config = self._load()
-        missing = [name for name in self._names(config) if name not in self._stacks]
-        added = self._make_stacks(missing, config)
+    def _use(self, config: DaemonConfig) -> None:
+        """Let another configuration run; the caller tells the stacks that it concerns."""
         self._config = config
-        log.setLevel(level_for(config.log))
-        for stack in self._stacks.values():
-            stack.replace(config)
-        self._stacks |= added
-        for stack in added.values():
-            stack.start()
+        self._set_log_levels()
+
+    def _set_log_levels(self) -> None:
+        """What one namespace does not want to hear, its own stack leaves out."""
+        others = (one.log for _, one in self._config.namespaces if one.log is not None)
+        log.setLevel(level_for(max(self._config.log, *others, 0)))
+
+    def _forget(self, names: Sequence[str]) -> None:
+        """Drop what was configured in namespaces that are gone."""
+        if not names:
+            return
+        self._config = _without(self._config, names)
+        self._saved = _without(self._saved, names)
+
+    def _reload(self, *, discard: bool = False) -> ReloadResult:
+        """Validate, then swap. Raises ConfigError, PlatformError or ControlError unchanged."""
+        config = self._load()
+        if not discard and self._has_unsaved and not _is_same(config, self._config):
+            raise ControlError(
+                "what ifconfig and sysctl changed is not in the configuration files: "
+                "`carpio save` keeps it, `carpio reload --discard` drops it"
+            )
+        missing = [name for name in self._names(config) if name not in self._stacks]
+        added = self._stacks.make(missing, config)
+        self._saved = config
+        self._use(config)
+        for stack in self._stacks:
+            if stack in added:
+                stack.start()
+            else:
+                stack.replace(config)
         log.info("carpio: configuration read again: %d groups", len(config.vhids))
         return ReloadResult(warnings=list(config.warnings))
 
+    @property
+    def _has_unsaved(self) -> bool:
+        return not _is_same(self._config, self._saved)
+
+    def _configuration(self) -> Configuration:
+        lasting = {stack.namespace.name for stack in self._stacks if stack.namespace.has_name}
+        return configuration(
+            self._config,
+            file=self._config_path.absolute(),
+            files=self._saved.files,
+            has_unsaved=self._has_unsaved,
+            own=self._own,
+            lasting=lasting,
+        )
+
     # -- control -----------------------------------------------------------------------------
 
-    def _answer(self, request: Request) -> object:
+    def _answer(self, request: Request, caller: Caller) -> object:
         match request:
             case Version():
                 return VersionResult(carpio=__version__)
@@ -201,21 +236,33 @@ class Daemon:
                 return self._set_state(request)
             case LogLevel():
                 log.setLevel(level_for(request.level))
+                for stack in self._stacks:
+                    stack.log_level = request.level
                 return None
             case Reload():
-                return self._reload()
+                return self._reload(discard=request.discard)
+            case NetworkRequest():
+                return self._network.look(request, caller)
+            case Configure():
+                return self._network.configure(request, caller)
+            case SettingsRequest():
+                return self._network.settings(caller)
+            case ChangeSettings():
+                return self._network.change_settings(request, caller)
+            case ConfigurationRequest():
+                return self._configuration()
             case _:
                 assert_never(request)
 
     def _status(self) -> Status:
-        views = {name: stack.view() for name, stack in self._stacks.items()}
+        views = {stack.namespace.name: stack.view() for stack in self._stacks}
         return Status(
             vhids=[self._vhid_status(vhid, views[vhid.netns]) for vhid in self._config.vhids],
             demotion=demotion_status(list(views.values())),
         )
 
     def _vhid_status(self, vhid: VhidConfig, engine: EngineView) -> VhidStatus:
-        stack = self._stacks[vhid.netns]
+        stack = self._stacks.named(vhid.netns)
         key = vhid.instance.instance
         view = next(view for view in engine.instances if view.instance == key)
         return vhid_status(
@@ -228,9 +275,8 @@ class Daemon:
         )
 
     def _demote(self, event: DemotionAdjusted | DemotionCleared) -> DemotionStatus:
-        for stack in self._stacks.values():
-            stack.submit(event)
-        return demotion_status([stack.view() for stack in self._stacks.values()])
+        self._stacks.submit(event)
+        return demotion_status([stack.view() for stack in self._stacks])
 
     def _set_state(self, request: SetState) -> VhidStatus:
         found = [
@@ -242,7 +288,7 @@ class Daemon:
             known = ", ".join(vhid.name for vhid in self._config.vhids) or "none"
             raise ControlError(f"no group is called {request.name}; known: {known}")
         (vhid,) = found
-        stack = self._stacks[vhid.netns]
+        stack = self._stacks.named(vhid.netns)
         wanted = State[request.state.upper()]
         refusal = stack.refusal(vhid.instance.instance)
         if refusal is not None and wanted is State.MASTER:
@@ -252,6 +298,30 @@ class Daemon:
         if status.state == State.INIT.value:
             raise ControlError(f"{vhid.name} is INIT ({status.reason}); a state has no effect yet")
         return status
+
+
+def _without(config: DaemonConfig, netns: Sequence[str]) -> DaemonConfig:
+    """The configuration without what is in these namespaces."""
+    return replace(
+        config,
+        vhids=tuple(one for one in config.vhids if one.netns not in netns),
+        namespaces=tuple(one for one in config.namespaces if one[0] not in netns),
+    )
+
+
+def _is_same(one: DaemonConfig, other: DaemonConfig) -> bool:
+    """Whether two configurations mean the same, whichever files say it, in whichever order."""
+    first, second = (
+        replace(
+            config,
+            files=(),
+            warnings=(),
+            vhids=tuple(sorted(config.vhids, key=lambda vhid: vhid.name)),
+            namespaces=tuple(sorted(config.namespaces, key=lambda pair: pair[0])),
+        )
+        for config in (one, other)
+    )
+    return first == second
 
 
 def run(config_path: Path, control: Path, netns: tuple[str, ...]) -> int:

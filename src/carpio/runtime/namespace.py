@@ -47,6 +47,7 @@ class Namespace:
         self.has_name = True
         """False when nothing but processes holds it, so that no file can speak of it."""
         self._descriptor = descriptor
+        self._identity = ""
         status = os.fstat(descriptor)
         self._place = status.st_dev, status.st_ino
 
@@ -79,7 +80,9 @@ class Namespace:
 
         Unlike its inode it is not given to another namespace when this one is gone.
         """
-        return self.call(_cookie)
+        if not self._identity:
+            self._identity = self.call(_cookie)
+        return self._identity
 
     def is_inhabited(self) -> bool:
         """False when it has neither its name nor a process any more: only we keep it alive."""

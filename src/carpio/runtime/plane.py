@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 
 from carpio.core.model import InstanceConfig, InstanceKey, IpAddress, Nanoseconds
 from carpio.errors import PlatformError
@@ -36,6 +36,7 @@ from carpio.runtime.rtnetlink import (
     Request,
     RouteSocket,
     add_address,
+    add_local_route,
     delete_address,
     delete_link,
     delete_macvlans,
@@ -268,10 +269,16 @@ class Plane:
         with self._lowerer.switching:
             removals = [route.deleting for h in holdings for route in h.backup_routes]
             ups = [set_link_up(holding.child) for holding in holdings]
+            local = [
+                add_local_route(holding.child, address)
+                for holding in holdings
+                for address in holding.addresses
+                if isinstance(address, IPv6Address)
+            ]
             prefixes = [route.adding for h in holdings for route in h.prefix_routes]
             for holding in holdings:
                 holding.serving, holding.served_at = True, boot_time()
-            results = self._routes.execute([*removals, *ups, *prefixes])[len(removals) :]
+            results = self._routes.execute([*removals, *ups, *local, *prefixes])[len(removals) :]
         return {
             holding.config.instance: f"bringing the link up: errno {error}"
             for holding, error in zip(holdings, results, strict=False)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from carpio.config.model import VhidConfig
+from carpio.config.model import DaemonConfig, VhidConfig
+from carpio.config.schema import PER_NETNS
 from carpio.control.messages import (
     CauseShare,
     DemotionStatus,
     RivalStatus,
     VhidStatus,
 )
+from carpio.control.network import Configuration, GroupConfiguration
 from carpio.core.model import EngineView, InstanceView, Nanoseconds, State
 from carpio.runtime.claims import Claim
 from carpio.wire.ethernet import format_mac
 
-__all__ = ["WallClock", "demotion_status", "vhid_status"]
+__all__ = ["WallClock", "configuration", "demotion_status", "vhid_status"]
 
 
 class WallClock:
@@ -95,4 +98,49 @@ def demotion_status(views: Sequence[EngineView]) -> DemotionStatus:
     return DemotionStatus(
         sum=sum(share.value for share in shares),
         causes=[CauseShare(cause=share.cause, value=share.value) for share in shares],
+    )
+
+
+def configuration(
+    config: DaemonConfig,
+    *,
+    file: Path,
+    files: Sequence[Path],
+    has_unsaved: bool,
+    own: str | None,
+    lasting: Collection[str | None],
+) -> Configuration:
+    """What runs, in the terms of the configuration file, keys included.
+
+    Groups of the namespace `own` belong to no namespace in the file, those of namespaces that are
+    not `lasting` cannot be in a file.
+    """
+    return Configuration(
+        file=str(file),
+        files=[str(one) for one in files],
+        has_unsaved=has_unsaved,
+        settings={name: int(getattr(config, name)) for name in PER_NETNS},
+        netns_settings={
+            netns: {
+                name: int(value)
+                for name in PER_NETNS
+                if (value := getattr(settings, name)) is not None
+            }
+            for netns, settings in config.namespaces
+        },
+        groups=[
+            GroupConfiguration(
+                id=one.instance.vhid,
+                interface=one.instance.carpdev,
+                netns=None if one.netns == own else one.netns,
+                name=one.name,
+                key=one.instance.key.raw.hex(),
+                advbase=one.instance.advbase,
+                advskew=one.instance.advskew,
+                addresses=[str(address) for address in one.instance.addresses],
+                preempt=one.instance.preempt,
+                is_lasting=one.netns in lasting,
+            )
+            for one in config.vhids
+        ],
     )

@@ -13,7 +13,7 @@ import socket
 import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import TypeVar
 
 from carpio.errors import PlatformError
@@ -24,9 +24,11 @@ __all__ = [
     "Request",
     "RouteSocket",
     "add_address",
+    "add_local_route",
     "add_macvlan",
     "add_route",
     "add_rule",
+    "attribute",
     "delete_address",
     "delete_link",
     "delete_macvlans",
@@ -213,38 +215,39 @@ class RouteSocket:
                     found.append(parsed.subject)
 
 
-def _attribute(kind: int, payload: bytes) -> bytes:
+def attribute(kind: int, payload: bytes) -> bytes:
+    """Return an attribute with its header, padded."""
     length = rt.ATTRIBUTE.size + len(payload)
     return rt.ATTRIBUTE.pack(length, kind) + payload + bytes(-length % 4)
 
 
 def _u32(kind: int, value: int) -> bytes:
-    return _attribute(kind, struct.pack("=I", value))
+    return attribute(kind, struct.pack("=I", value))
 
 
 def add_macvlan(*, name: str, parent: int, mac: bytes, alias: str) -> Request:
     """Create a macvlan in bridge mode, down, with its MAC from the first instant."""
-    data = _attribute(rt.IFLA_INFO_DATA, _u32(rt.IFLA_MACVLAN_MODE, rt.MACVLAN_MODE_BRIDGE))
+    data = attribute(rt.IFLA_INFO_DATA, _u32(rt.IFLA_MACVLAN_MODE, rt.MACVLAN_MODE_BRIDGE))
     body = rt.IFINFO.pack(0, 0, 0, 0, 0)
-    body += _attribute(rt.IFLA_IFNAME, name.encode() + b"\0")
+    body += attribute(rt.IFLA_IFNAME, name.encode() + b"\0")
     body += _u32(rt.IFLA_LINK, parent)
-    body += _attribute(rt.IFLA_ADDRESS, mac)
-    body += _attribute(rt.IFLA_IFALIAS, alias.encode())
+    body += attribute(rt.IFLA_ADDRESS, mac)
+    body += attribute(rt.IFLA_IFALIAS, alias.encode())
     body += _u32(rt.IFLA_GROUP, _LINK_GROUP)
-    body += _attribute(rt.IFLA_LINKINFO, _attribute(rt.IFLA_INFO_KIND, b"macvlan\0") + data)
+    body += attribute(rt.IFLA_LINKINFO, attribute(rt.IFLA_INFO_KIND, b"macvlan\0") + data)
     flags = rt.NLM_F_CREATE | rt.NLM_F_EXCL
     return Request(rt.RTM_NEWLINK, flags, body, f"creating macvlan {name}")
 
 
 def set_link_alias(index: int, alias: str) -> Request:
     """Name the owner of an interface in its alias."""
-    body = rt.IFINFO.pack(0, 0, index, 0, 0) + _attribute(rt.IFLA_IFALIAS, alias.encode())
+    body = rt.IFINFO.pack(0, 0, index, 0, 0) + attribute(rt.IFLA_IFALIAS, alias.encode())
     return Request(rt.RTM_SETLINK, 0, body, "setting an alias")
 
 
 def set_link_mtu(index: int, mtu: int) -> Request:
     """Limit the size of packets."""
-    body = rt.IFINFO.pack(0, 0, index, 0, 0) + _attribute(rt.IFLA_MTU, struct.pack("=I", mtu))
+    body = rt.IFINFO.pack(0, 0, index, 0, 0) + attribute(rt.IFLA_MTU, struct.pack("=I", mtu))
     return Request(rt.RTM_SETLINK, 0, body, "setting the MTU")
 
 
@@ -273,9 +276,9 @@ def delete_macvlans() -> Request:
 
 def set_ipv4_setting(index: int, setting: str, value: int) -> Request:
     """Write an IPv4 setting of an interface where /proc/sys is read-only (IFLA_INET_CONF)."""
-    conf = _attribute(rt.IFLA_INET_CONF, _u32(_IPV4_SETTINGS[setting], value))
+    conf = attribute(rt.IFLA_INET_CONF, _u32(_IPV4_SETTINGS[setting], value))
     body = rt.IFINFO.pack(0, 0, index, 0, 0)
-    body += _attribute(rt.IFLA_AF_SPEC, _attribute(socket.AF_INET, conf))
+    body += attribute(rt.IFLA_AF_SPEC, attribute(socket.AF_INET, conf))
     return Request(rt.RTM_SETLINK, 0, body, f"setting {setting} to {value} by netlink")
 
 
@@ -291,7 +294,7 @@ def add_address(index: int, address: IpAddress) -> Request:
         )
     body += _u32(rt.IFA_FLAGS, rt.IFA_F_NOPREFIXROUTE | rt.IFA_F_NODAD)
     # preferred lifetime 0, valid for ever: deprecated, so that nothing chooses it as its source
-    body += _attribute(rt.IFA_CACHEINFO, rt.CACHEINFO.pack(0, 0xFFFFFFFF, 0, 0))
+    body += attribute(rt.IFA_CACHEINFO, rt.CACHEINFO.pack(0, 0xFFFFFFFF, 0, 0))
     return Request(rt.RTM_NEWADDR, flags, body, f"adding {address}")
 
 
@@ -303,8 +306,8 @@ def delete_address(index: int, address: IpAddress) -> Request:
 def _host_address(index: int, address: IpAddress) -> bytes:
     family = rt.FAMILIES[address.version]
     body = rt.IFADDR.pack(family, address.max_prefixlen, 0, 0, index)
-    body += _attribute(rt.IFA_LOCAL, address.packed)
-    return body + _attribute(rt.IFA_ADDRESS, address.packed)
+    body += attribute(rt.IFA_LOCAL, address.packed)
+    return body + attribute(rt.IFA_ADDRESS, address.packed)
 
 
 def add_route(
@@ -325,6 +328,22 @@ def add_route(
     return Request(rt.RTM_NEWROUTE, flags, body, f"adding a route to {destination}")
 
 
+def add_local_route(index: int, address: IPv6Address) -> Request:
+    """Bring what is sent to an address of an interface up to the host, from this instant.
+
+    For IPv6 the kernel makes this route itself, but from a work queue, some ms after the link is
+    up. Both vanish when it goes down.
+    """
+    body = rt.RTMSG.pack(
+        socket.AF_INET6,
+        address.max_prefixlen,
+        *(0, 0, rt.RT_TABLE_LOCAL, rt.RTPROT_KERNEL, rt.RT_SCOPE_UNIVERSE, rt.RTN_LOCAL, 0),
+    )
+    body += attribute(rt.RTA_DST, address.packed) + _u32(rt.RTA_OIF, index)
+    flags = rt.NLM_F_CREATE | rt.NLM_F_REPLACE
+    return Request(rt.RTM_NEWROUTE, flags, body, f"adding the local route to {address}")
+
+
 def delete_route(destination: str, *, oif: int, table: int, priority: int = 0) -> Request:
     """Remove a route made by `add_route`."""
     body = _route(destination, oif=oif, table=table, source=None, priority=priority)
@@ -341,12 +360,12 @@ def _route(
     body = rt.RTMSG.pack(
         family, network.prefixlen, 0, 0, short, rt.RTPROT_STATIC, scope, rt.RTN_UNICAST, 0
     )
-    body += _attribute(rt.RTA_DST, network.network_address.packed)
+    body += attribute(rt.RTA_DST, network.network_address.packed)
     body += _u32(rt.RTA_TABLE, table) + _u32(rt.RTA_OIF, oif)
     if priority:
         body += _u32(rt.RTA_PRIORITY, priority)
     if source is not None:
-        body += _attribute(rt.RTA_PREFSRC, source.packed)
+        body += attribute(rt.RTA_PREFSRC, source.packed)
     return body
 
 
@@ -356,7 +375,7 @@ def add_rule(family: int, *, priority: int, table: int) -> Request:
     systemd-networkd removes rules of others at its start, but not those of protocol kernel.
     """
     flags = rt.NLM_F_CREATE | rt.NLM_F_EXCL
-    body = _rule(family, priority, table) + _attribute(rt.FRA_PROTOCOL, bytes((rt.RTPROT_KERNEL,)))
+    body = _rule(family, priority, table) + attribute(rt.FRA_PROTOCOL, bytes((rt.RTPROT_KERNEL,)))
     return Request(rt.RTM_NEWRULE, flags, body, f"adding rule {priority} lookup {table}")
 
 

@@ -38,14 +38,22 @@ NLM_F_DUMP_INTR: Final = 0x10
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NETLINK_EXT_ACK = 270, 1, 11
 NETLINK_GET_STRICT_CHK: Final = 12
 IFF_UP, IFF_LOOPBACK, IFF_LOWER_UP = 0x1, 0x8, 0x10000
+IFF_NOARP, IFF_PROMISC, IFF_ALLMULTI = 0x80, 0x100, 0x200
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
-IFLA_GROUP = 27
+IFLA_GROUP, IFLA_NET_NS_FD, IFLA_PERM_ADDRESS = 27, 28, 54
 IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_LINK_NETNSID = 16, 18, 20, 26, 37
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE = 1, 4
+IFLA_VLAN_ID = 1
+VETH_INFO_PEER = 1
 IFLA_INET_CONF: Final = 1
-IFA_ADDRESS, IFA_LOCAL, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 6, 8
+IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST = 1, 2, 3, 4
+IFA_CACHEINFO, IFA_FLAGS, IFA_PROTO = 6, 8, 11
+IFAPROT_KERNEL_RA = 2
 IFA_F_NODAD, IFA_F_TENTATIVE, IFA_F_DADFAILED, IFA_F_NOPREFIXROUTE = 0x02, 0x40, 0x08, 0x200
+IFA_F_TEMPORARY, IFA_F_DEPRECATED, IFA_F_PERMANENT = 0x01, 0x20, 0x80
+FOREVER = 0xFFFFFFFF
+"""A lifetime without end, in seconds."""
 RTA_DST, RTA_OIF, RTA_PRIORITY, RTA_PREFSRC, RTA_TABLE = 1, 4, 6, 7, 15
 RTN_UNICAST, RTN_LOCAL = 1, 2
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
@@ -98,6 +106,10 @@ class Link:
     master: int
     mtu: int
     alias: str
+    permanent_mac: bytes = b""
+    """As burnt in; empty where the driver does not tell."""
+    vlan: int = 0
+    """VLAN id of a vlan device."""
 
     @property
     def is_up(self) -> bool:
@@ -118,6 +130,14 @@ class Address:
     address: IpAddress
     prefix_length: int
     flags: int
+    peer: IpAddress | None = None
+    """The other end of a point-to-point address."""
+    broadcast: IpAddress | None = None
+    label: str = ""
+    preferred_s: int = FOREVER
+    valid_s: int = FOREVER
+    is_autoconfigured: bool = False
+    """Made from a router advertisement (told by kernels since 5.18)."""
 
     @property
     def is_usable(self) -> bool:
@@ -218,10 +238,12 @@ def _parse_link(body: bytes) -> Link | None:
         return None
     found = attributes(body, IFINFO.size)
     info = attributes(found.get(IFLA_LINKINFO, b""))
+    kind = _text(info.get(IFLA_INFO_KIND))
+    data = attributes(info.get(IFLA_INFO_DATA, b"")) if kind == "vlan" else {}
     return Link(
         index=index,
         name=_text(found.get(IFLA_IFNAME)),
-        kind=_text(info.get(IFLA_INFO_KIND)),
+        kind=kind,
         mac=found.get(IFLA_ADDRESS, b""),
         hardware=hardware,
         flags=flags,
@@ -231,6 +253,8 @@ def _parse_link(body: bytes) -> Link | None:
         master=_number(found.get(IFLA_MASTER)),
         mtu=_number(found.get(IFLA_MTU)),
         alias=_text(found.get(IFLA_IFALIAS)),
+        permanent_mac=found.get(IFLA_PERM_ADDRESS, b""),
+        vlan=_number(data.get(IFLA_VLAN_ID)),
     )
 
 
@@ -241,11 +265,20 @@ def _parse_address(body: bytes) -> Address | None:
     address = _ip(family, raw)
     if address is None:
         return None
+    other = _ip(family, found.get(IFA_ADDRESS))
+    lifetimes = found.get(IFA_CACHEINFO)
+    preferred, valid = CACHEINFO.unpack(lifetimes)[:2] if lifetimes else (FOREVER, FOREVER)
     return Address(
         index=index,
         address=address,
         prefix_length=prefix_length,
         flags=_number(found.get(IFA_FLAGS)) or flags,
+        peer=None if other == address else other,
+        broadcast=_ip(family, found.get(IFA_BROADCAST)),
+        label=_text(found.get(IFA_LABEL)),
+        preferred_s=preferred,
+        valid_s=valid,
+        is_autoconfigured=_number(found.get(IFA_PROTO)) == IFAPROT_KERNEL_RA,
     )
 
 

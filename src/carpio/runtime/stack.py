@@ -53,7 +53,7 @@ from carpio.runtime.settings import StateFile
 from carpio.wire.constants import Family
 from carpio.wire.packet import Datagram, dissect
 
-__all__ = ["Stack"]
+__all__ = ["NOT_READY", "Stack"]
 
 log = logging.getLogger("carpio")
 
@@ -71,7 +71,8 @@ _NO_PATIENCE = Nanoseconds(0)
 _LOOK_INTERVAL = Nanoseconds(10_000_000_000)
 """A look without any notification, against what nobody reports."""
 _RETRY = Nanoseconds(1_000_000_000)
-_NOT_READY = "waiting until duplicate address detection of the interface is over"
+NOT_READY = "waiting until duplicate address detection of the interface is over"
+"""A refusal that goes away by itself."""
 _LEVEL = {True: logging.INFO, False: logging.ERROR}
 
 
@@ -145,11 +146,14 @@ class Stack:
         self._remember_groups()
         self.turn()
 
-    def stop(self) -> None:
-        """Fall silent, bow out, and remove everything."""
+    def stop(self, *, pause_s: float = 0.1) -> None:
+        """Fall silent, bow out, and remove everything.
+
+        Links are taken away after `pause_s`, when successors have long taken over.
+        """
         self._inbox.append(Stopped())
         self.turn()
-        time.sleep(0.1)  # links are taken away only when successors have long taken over
+        time.sleep(pause_s)
         self._plane.remove_all()
         for carpdev in self._carpdevs.values():
             carpdev.close()
@@ -219,6 +223,9 @@ class Stack:
 
     def _use(self, config: DaemonConfig) -> None:
         self._config = config
+        self._settings = config.settings(self.namespace.name)
+        self.log_level = self._settings.log
+        """As in `log` of the configuration, until somebody says otherwise."""
         self._instances = self._of(config)
         shortest = min((c.advbase for c in self._instances), default=1)
         self._shortest_dead_man = dead_man_time(shortest)
@@ -376,7 +383,7 @@ class Stack:
         self.claims.configure(instances)
         for key, reason in refusals.items():
             if self._refusals.get(key) != reason:
-                waiting = reason == _NOT_READY
+                waiting = reason == NOT_READY
                 log.log(_LEVEL[waiting], "carpio: %s: refused: %s", key, reason)
                 self._inbox.append(AddressesRefused(key, reason))
         for key in [key for key in self._refusals if key not in refusals]:
@@ -412,13 +419,13 @@ class Stack:
             mastered = [a.address for c in here if c.instance in masters for a in c.addresses]
             sources = choose_sources(look, carpdev.link.index, virtual, mastered)
             try:
-                carpdev.prepare(here, sources, self._config.dscp)
+                carpdev.prepare(here, sources, self._settings.dscp)
             except PlatformError as error:
                 refused |= {config.instance: str(error) for config in here}
             if look.awaits_detection(carpdev.link.index):
                 # a MASTER that cannot find its neighbours would only cut them off
                 refused |= {
-                    config.instance: _NOT_READY
+                    config.instance: NOT_READY
                     for config in here
                     if config.instance not in masters and _has_ipv6(config)
                 }
@@ -451,7 +458,7 @@ class Stack:
 
     def _report(self, effects: Sequence[Effect]) -> None:
         """Log in the words of spec 12. Levels: 1 changes, 2 bad packets (spec 11)."""
-        for effect in effects:
+        for effect in effects if self.log_level else ():
             if isinstance(effect, ReportTransition):
                 log.info(
                     "carp: %s: %s -> %s (%s)",
@@ -464,7 +471,7 @@ class Stack:
                 log.info(
                     "carp: demoted by %d to %d (%s)", effect.delta, effect.total, effect.reason
                 )
-            elif isinstance(effect, ReportDrop) and effect.text:
+            elif isinstance(effect, ReportDrop) and effect.text and self.log_level > 1:
                 log.debug("%s", effect.text)
 
 

@@ -1,0 +1,265 @@
+"""Answers what callers ask and want of their own network namespace.
+
+Knows which namespace that is, and the running configuration, which it changes by replacing it.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Final
+
+from carpio.config.model import DaemonConfig, NamespaceSettings
+from carpio.config.schema import PER_NETNS, TOP_LEVEL, Kind
+from carpio.control.messages import StepError
+from carpio.control.network import (
+    ChangeSettings,
+    Configure,
+    ConfigureResult,
+    Network,
+    NetworkRequest,
+    SettingChange,
+    SettingResult,
+    SettingsResult,
+)
+from carpio.core.events import CountersCleared, DemotionAdjusted, StateRequested
+from carpio.core.model import EngineView, InstanceKey
+from carpio.errors import PlatformError
+from carpio.runtime.caller import Caller
+from carpio.runtime.draft import Draft, StepRefused
+from carpio.runtime.namespace import Namespace, named_namespaces
+from carpio.runtime.network_view import network_view
+from carpio.runtime.operations import Operator
+from carpio.runtime.plan import Others, Plan, plan
+from carpio.runtime.rtnetlink import RouteSocket, open_route_socket
+from carpio.runtime.rtobjects import Address, Link
+from carpio.runtime.stack import NOT_READY, Stack
+from carpio.runtime.stacks import Stacks
+
+__all__ = ["NetworkService"]
+
+_LOOKED_AT: Final = 64
+"""Other namespaces whose interfaces' names are kept from being given again."""
+_FIELDS: Final = {field.name: field for field in TOP_LEVEL if field.name in PER_NETNS}
+_CAUSE: Final = "sysctl"
+"""The share of the demotion number that is written as a setting (spec 10)."""
+
+
+class NetworkService:
+    """The requests of `control.network`, but for keeping."""
+
+    def __init__(
+        self,
+        stacks: Stacks,
+        own: str | None,
+        config: Callable[[], DaemonConfig],
+        use: Callable[[DaemonConfig], None],
+        lasting: Callable[[], Collection[str | None]],
+    ) -> None:
+        """`own`: the namespace whose settings are the file's top level.
+
+        `config` returns the running configuration, `use` remembers another one; `lasting`
+        names the namespaces that are served even when nothing is configured there.
+        """
+        self._stacks = stacks
+        self._own = own
+        self._config = config
+        self._use = use
+        self._lasting = lasting
+
+    # -- looking ---------------------------------------------------------------------------
+
+    def look(self, request: NetworkRequest, caller: Caller) -> Network:
+        """Tell what the caller's namespace has. Raises PlatformError."""
+        stack = self._stacks.of(caller)
+        with self._stacks.namespace_of(caller) as namespace:
+            links, addresses = _look(namespace)
+        groups = []
+        if stack is not None:
+            views = {view.instance: view for view in stack.view().instances}
+            engine = self._config().engine_config(stack.namespace.name)
+            groups = [(one, views.get(one.instance)) for one in engine.instances]
+        keys = request.keys and caller.may_change_network()
+        return network_view(links, addresses, groups, keys=keys)
+
+    def settings(self, caller: Caller) -> SettingsResult:
+        """Tell settings and counters of the caller's namespace."""
+        stack = self._stacks.of(caller)
+        name = stack.namespace.name if stack else self._own
+        settings = self._config().settings(name)
+        view = stack.view() if stack else EngineView(instances=(), demotion=0, causes=())
+        return SettingsResult(
+            allow=int(settings.allow),
+            preempt=int(settings.preempt),
+            dscp=settings.dscp,
+            log=settings.log,
+            demotion=view.demotion,
+            ifdown_demotion_factor=settings.ifdown_demotion_factor,
+            senderr_demotion_factor=settings.senderr_demotion_factor,
+            stats=view.counters,
+        )
+
+    # -- settings --------------------------------------------------------------------------
+
+    def change_settings(self, request: ChangeSettings, caller: Caller) -> list[SettingResult]:
+        """Change all settings or none. Raises StepError or PlatformError."""
+        for position, change in enumerate(request.changes):
+            _check(change, position)
+        stack = self._stacks.of(caller) or self._stacks.make_for(caller, self._config())
+        results = []
+        for change in request.changes:
+            old, new = self._change(stack, change)
+            results.append(SettingResult(name=change.name, old=old, new=new))
+        return results
+
+    def _change(self, stack: Stack, change: SettingChange) -> tuple[int, int]:
+        if change.name == "stats":
+            stack.submit(CountersCleared())
+            return 0, 0
+        if change.name == "demotion":
+            old = stack.view().demotion
+            stack.submit(DemotionAdjusted(_CAUSE, change.value))
+            return old, stack.view().demotion
+        name = stack.namespace.name
+        old = int(getattr(self._config().settings(name), change.name))
+        is_switch = _FIELDS[change.name].kind is Kind.BOOLEAN
+        value = bool(change.value) if is_switch else change.value
+        self._use(_with_setting(self._config(), name, self._own, {change.name: value}))
+        stack.replace(self._config())
+        return old, int(value)
+
+    # -- changing --------------------------------------------------------------------------
+
+    def configure(self, request: Configure, caller: Caller) -> ConfigureResult:
+        """Carry out all lines or none. Raises StepError or PlatformError."""
+        stack = self._stacks.of(caller) or self._stacks.make_for(caller, self._config())
+        try:
+            with ExitStack() as closing:
+                made = self._configure(request, caller, stack, closing)
+        finally:
+            is_known = stack.namespace.name in self._lasting()
+            if not is_known and not self._is_used(stack):
+                self._stacks.forget(stack)
+        return ConfigureResult(interfaces=made.interfaces)
+
+    def _is_used(self, stack: Stack) -> bool:
+        """Whether anything is configured there, so that it must be served further."""
+        name, config = stack.namespace.name, self._config()
+        has_groups = any(one.netns == name for one in config.vhids)
+        has_settings = any(netns == name for netns, _ in config.namespaces)
+        return has_groups or has_settings or stack.view().demotion != 0
+
+    def _configure(
+        self, request: Configure, caller: Caller, stack: Stack, closing: ExitStack
+    ) -> Plan:
+        former = self._config()
+        operator = Operator(stack.namespace)
+        closing.callback(operator.close)
+        routes = operator.routes
+        draft = Draft(stack.namespace.name, routes.links(), routes.addresses(), former.vhids)
+        others = Others(
+            open=lambda name: _open_other(name, caller, closing),
+            names=lambda: _names_elsewhere(stack.namespace),
+            look=lambda namespace: _look(namespace)[0],
+        )
+        made = plan(request.lines, draft, others)
+        try:
+            operator.perform(made.before)
+            self._hold(stack, replace(former, vhids=made.vhids), made.touched)
+            operator.perform(made.after)
+        except BaseException:
+            if self._config() is not former:
+                self._use(former)
+                stack.replace(former)
+            operator.undo()
+            raise
+        for key, state in made.states:
+            stack.submit(StateRequested(key, state))
+        return made
+
+    def _hold(
+        self,
+        stack: Stack,
+        config: DaemonConfig,
+        touched: Mapping[InstanceKey, tuple[int, int]],
+    ) -> None:
+        """Make the groups run. Raises StepError when the host refuses one that was touched."""
+        if config == self._config():
+            return
+        before = {key: stack.refusal(key) for key in touched}
+        self._use(config)
+        stack.replace(config)
+        for key, (line, step) in touched.items():
+            refusal = stack.refusal(key)
+            if refusal not in (None, NOT_READY, before[key]):
+                raise StepError(f"{key}: {refusal}", line=line, step=step)
+
+
+def _look(namespace: Namespace) -> tuple[Sequence[Link], Sequence[Address]]:
+    routes = RouteSocket(namespace.call(open_route_socket))
+    try:
+        return routes.links(), routes.addresses()
+    finally:
+        routes.close()
+
+
+def _names_elsewhere(here: Namespace) -> Iterable[str]:
+    """Names of interfaces in other namespaces that ip-netns(8) knows, of the first ones."""
+    found: list[str] = []
+    for name, _place in [*named_namespaces()][:_LOOKED_AT]:
+        if name == here.name:
+            continue
+        try:
+            namespace = Namespace(name)
+        except PlatformError:  # it went meanwhile
+            continue
+        try:
+            found += [link.name for link in _look(namespace)[0]]
+        except PlatformError:  # not a network namespace
+            continue
+        finally:
+            namespace.close()
+    return found
+
+
+def _open_other(name: str, caller: Caller, closing: ExitStack) -> Namespace:
+    """Open the namespace of a jail, until `closing`. Raises StepRefused."""
+    try:
+        namespace = Namespace(name) if "/" not in name and name not in (".", "..") else None
+    except PlatformError:
+        namespace = None
+    if namespace is None:
+        raise StepRefused(errno.ESRCH, f'jail "{name}" not found')
+    closing.callback(namespace.close)
+    if not caller.may_change(namespace.descriptor):
+        raise StepRefused(errno.EPERM, f"{name}: not permitted")
+    return namespace
+
+
+def _check(change: SettingChange, position: int) -> None:
+    """Refuse a value that the configuration could not have. Raises StepError."""
+    field = _FIELDS.get(change.name)
+    if field is None or field.low is None or field.high is None:
+        is_good = change.name != "stats" or change.value == 0
+    else:
+        is_good = field.low <= change.value <= field.high
+    if not is_good:
+        raise StepError(
+            f"{change.name}: {change.value} is not a legal value", step=position, errno=errno.EINVAL
+        )
+
+
+def _with_setting(
+    config: DaemonConfig, name: str | None, own: str | None, values: dict[str, int]
+) -> DaemonConfig:
+    """Return the configuration with other settings in one namespace."""
+    if name == own:
+        return replace(config, **values)  # type: ignore[arg-type]  # by their fields' kinds
+    others = [(netns, one) for netns, one in config.namespaces if netns != name]
+    former = next((one for netns, one in config.namespaces if netns == name), NamespaceSettings())
+    return replace(
+        config,
+        namespaces=(*others, (str(name), replace(former, **values))),  # type: ignore[arg-type]
+    )

@@ -1,0 +1,495 @@
+"""From a `configure` request to a plan: what changes in Linux, and which groups there will be.
+
+Every step is first taken on a `Draft`, so that what cannot be is refused before anything is
+touched. Linux is changed in two parts: `before` the groups (interfaces made and changed,
+ordinary addresses removed, which a group may be about to take over) and `after` them (ordinary
+addresses added, interfaces moved or removed). So an address that moves between an interface and
+a group is never with both.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, ip_address, ip_interface
+from typing import assert_never
+
+from carpio.config.addresses import Unusable, interface_name, parse_virtual_address
+from carpio.config.model import VhidConfig
+from carpio.control.messages import StepError
+from carpio.control.network import (
+    AddAddress,
+    AddMember,
+    Create,
+    DeleteAddress,
+    DeleteMember,
+    Destroy,
+    Line,
+    MoveTo,
+    SetLink,
+    SetVhid,
+    Step,
+    TakeFrom,
+)
+from carpio.core.model import InstanceKey, IpAddress, State, Vhid, VirtualAddress
+from carpio.errors import PlatformError
+from carpio.runtime import rtobjects as rt
+from carpio.runtime.draft import Draft, StepRefused
+from carpio.runtime.inventory import Inventory, check_parent
+from carpio.runtime.namespace import Namespace
+from carpio.runtime.operations import (
+    Action,
+    AddPlain,
+    ChangeLink,
+    CreateLink,
+    FetchLink,
+    MoveLink,
+    Operation,
+    RemoveLink,
+    RemovePlain,
+    SetFlags,
+)
+from carpio.runtime.rtobjects import Address, Link
+from carpio.wire.auth import Key
+
+__all__ = ["Others", "Plan", "plan"]
+
+_MADE_KINDS = {"bridge": "bridge", "epair": "veth", "lo": "dummy", "vlan": "vlan"}
+_FIRST_NUMBER = {"lo": 1}
+"""The loopback that is always there counts as number 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """What a plan may ask about other namespaces."""
+
+    open: Callable[[str], Namespace]
+    """Open the namespace of a jail if the caller may change it. Raises StepRefused."""
+    names: Callable[[], Iterable[str]]
+    """Names of interfaces in other namespaces, which new ones do not take."""
+    look: Callable[[Namespace], Sequence[Link]]
+    """The interfaces of another namespace."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What is to be done."""
+
+    before: list[Action] = field(default_factory=list)
+    vhids: tuple[VhidConfig, ...] = ()
+    """The groups of all namespaces that there will be."""
+    after: list[Action] = field(default_factory=list)
+    states: list[tuple[InstanceKey, State]] = field(default_factory=list)
+    """States to force at the end."""
+    touched: dict[InstanceKey, tuple[int, int]] = field(default_factory=dict)
+    """Groups that were made or changed, each with line and step for errors."""
+    interfaces: list[str] = field(default_factory=list)
+    """What the interface of each line is called at its end."""
+
+
+def plan(lines: Sequence[Line], draft: Draft, others: Others) -> Plan:
+    """Plan all lines. Raises StepError for the first step that cannot be done."""
+    made = Plan()
+    for number, line in enumerate(lines):
+        writer = _LineWriter(made, draft, others, number, line.interface)
+        for position, step in enumerate(line.steps):
+            writer.take(position, step)
+        made.interfaces.append(writer.interface)
+    made.vhids = draft.vhids
+    left = {(one.netns, one.instance.instance) for one in draft.vhids}
+    gone = [key for key in made.touched if (draft.netns, key) not in left]
+    for key in gone:
+        del made.touched[key]
+    made.states = [(key, state) for key, state in made.states if key in made.touched]
+    return made
+
+
+class _LineWriter:
+    """Writes the steps of one line into the plan."""
+
+    def __init__(
+        self, made: Plan, draft: Draft, others: Others, number: int, interface: str
+    ) -> None:
+        self._plan = made
+        self._draft = draft
+        self._others = others
+        self._number = number
+        self._position = 0
+        self.interface = interface
+
+    def take(self, position: int, step: Step) -> None:
+        """Plan one step. Raises StepError."""
+        self._position = position
+        try:
+            self._take(step)
+        except StepRefused as refusal:
+            raise StepError(
+                str(refusal), line=self._number, step=position, errno=refusal.errno
+            ) from refusal
+
+    def _take(self, step: Step) -> None:
+        match step:
+            case Create():
+                self._create(step)
+            case Destroy():
+                self._destroy()
+            case SetLink():
+                self._set_link(step)
+            case AddMember(member):
+                self._add_member(member)
+            case DeleteMember(member):
+                self._delete_member(member)
+            case MoveTo(netns):
+                self._move_to(netns)
+            case TakeFrom(netns):
+                self._take_from(netns)
+            case SetVhid():
+                self._set_vhid(step)
+            case DeleteAddress():
+                self._delete_address(step)
+            case AddAddress():
+                self._add_address(step)
+            case _:
+                assert_never(step)
+
+    def _before(self, do: Operation, undo: Operation | None) -> None:
+        action = Action(do=do, undo=undo, line=self._number, step=self._position)
+        self._plan.before.append(action)
+
+    def _after(self, do: Operation, undo: Operation | None) -> None:
+        action = Action(do=do, undo=undo, line=self._number, step=self._position)
+        self._plan.after.append(action)
+
+    # -- interfaces ------------------------------------------------------------------------
+
+    def _create(self, step: Create) -> None:
+        name = self._free_name(step.kind) if self.interface == step.kind else self.interface
+        _check_name(name)
+        names = [name]
+        if step.kind == "epair":
+            base = name.removesuffix("a")
+            names = [f"{base}a", f"{base}b"]
+        for one in names:
+            if self._draft.has_link(one):
+                raise StepRefused(errno.EEXIST, f"interface {one} already exists")
+        if step.kind == "vlan" and (step.vlan is None or step.parent is None):
+            raise StepRefused(errno.EINVAL, "a vlan needs its number and the interface below")
+        parent = self._draft.link(step.parent) if step.parent else None
+        creation = CreateLink(
+            kind=step.kind,
+            name=names[0],
+            other=names[-1] if len(names) > 1 else "",
+            vlan=step.vlan or 0,
+            parent=parent.name if parent else "",
+        )
+        self._before(creation, RemoveLink(names[0]))
+        for one in names:
+            self._draft.put_link(_new_link(one, _MADE_KINDS[step.kind]))
+        self.interface = names[0]
+
+    def _free_name(self, kind: str) -> str:
+        taken = {*self._draft.names, *self._others.names()}
+        number = _FIRST_NUMBER.get(kind, 0)
+        while taken & {f"{kind}{number}", f"{kind}{number}a", f"{kind}{number}b"}:
+            number += 1
+        return f"{kind}{number}"
+
+    def _destroy(self) -> None:
+        link = self._draft.link(self.interface)
+        if link.kind not in _MADE_KINDS.values():
+            raise StepRefused(errno.EINVAL, f"{link.name} is not an interface that can be removed")
+        self._after(RemoveLink(link.name), None)
+        self._draft.drop_link(link.name)
+
+    def _set_link(self, step: SetLink) -> None:
+        link = self._draft.link(self.interface)
+        flags = {
+            rt.IFF_PROMISC: step.promisc,
+            rt.IFF_ALLMULTI: step.allmulti,
+            rt.IFF_NOARP: None if step.arp is None else not step.arp,
+            rt.IFF_UP: step.up,
+        }
+        mac = _parse_mac(step.mac) if step.mac is not None else None
+        values = {"mtu": step.mtu, "mac": mac, "alias": step.description}
+        changes = {name: value for name, value in values.items() if value is not None}
+        if changes:
+            former = {name: getattr(link, name) for name in changes}
+            self._before(_change(link.name, changes), _change(link.name, former))
+            link = replace(link, **changes)  # type: ignore[arg-type]  # as the values above
+        mask = sum(bit for bit, wanted in flags.items() if wanted is not None)
+        if mask:
+            wanted = sum(bit for bit, value in flags.items() if value)
+            self._before(SetFlags(link.name, wanted, mask), SetFlags(link.name, link.flags, mask))
+            link = replace(link, flags=(link.flags & ~mask) | wanted)
+        self._draft.put_link(link)
+        if step.name is not None:
+            self._rename(link, step.name)
+
+    def _rename(self, link: Link, name: str) -> None:
+        _check_name(name)
+        if name == link.name:
+            return
+        if self._draft.has_link(name):
+            raise StepRefused(errno.EEXIST, f"interface {name} already exists")
+        self._refuse_groups(link)
+        self._before(ChangeLink(link=link.name, name=name), ChangeLink(link=name, name=link.name))
+        self._draft.put_link(replace(link, name=name), instead_of=link.name)
+        self.interface = name
+
+    def _refuse_groups(self, link: Link) -> None:
+        groups = self._draft.groups_on(link.name)
+        if groups:
+            names = ", ".join(str(one.instance.vhid) for one in groups)
+            raise StepRefused(
+                errno.EBUSY, f"{link.name} carries vhid {names}; remove their addresses first"
+            )
+
+    def _add_member(self, member: str) -> None:
+        bridge, port = self._bridge(), self._draft.link(member)
+        self._refuse_groups(port)
+        if port.master or port.name == bridge.name:
+            raise StepRefused(errno.EBUSY, f"{member} is already a port of a bridge")
+        self._before(
+            ChangeLink(link=member, master=bridge.name), ChangeLink(link=member, master="")
+        )
+        self._draft.put_link(replace(port, master=bridge.index or -1))
+
+    def _delete_member(self, member: str) -> None:
+        bridge, port = self._bridge(), self._draft.link(member)
+        if not port.master or port.master != (bridge.index or -1):
+            raise StepRefused(errno.ENOENT, f"{member} is not a port of {bridge.name}")
+        self._before(
+            ChangeLink(link=member, master=""), ChangeLink(link=member, master=bridge.name)
+        )
+        self._draft.put_link(replace(port, master=0))
+
+    def _bridge(self) -> Link:
+        bridge = self._draft.link(self.interface)
+        if bridge.kind != "bridge":
+            raise StepRefused(errno.EOPNOTSUPP, f"{bridge.name} is not a bridge")
+        return bridge
+
+    def _move_to(self, netns: str) -> None:
+        link = self._draft.link(self.interface)
+        self._refuse_groups(link)
+        namespace = self._others.open(netns)
+        self._after(MoveLink(link.name, namespace), FetchLink(link.name, namespace))
+        self._draft.drop_link(link.name)
+
+    def _take_from(self, netns: str) -> None:
+        namespace = self._others.open(netns)
+        if self._draft.has_link(self.interface):
+            raise StepRefused(errno.EEXIST, f"interface {self.interface} already exists")
+        for link in self._others.look(namespace):
+            if link.name == self.interface:
+                self._before(FetchLink(link.name, namespace), MoveLink(link.name, namespace))
+                self._draft.put_link(replace(link, index=0, master=0, flags=0))
+                return
+        raise StepRefused(errno.ENXIO, f"interface {self.interface} does not exist")
+
+    # -- groups ----------------------------------------------------------------------------
+
+    def _key(self, vhid: int) -> InstanceKey:
+        return InstanceKey(Vhid(vhid), self.interface)
+
+    def _set_vhid(self, step: SetVhid) -> None:
+        link = self._draft.link(self.interface)
+        key = self._key(step.vhid)
+        group = self._draft.group(key)
+        if group is None:
+            self._check_parent(link)
+            group = self._draft.make_group(key)
+        changes = {
+            name: value
+            for name, value in (("advbase", step.advbase), ("advskew", step.advskew))
+            if value is not None
+        }
+        instance = replace(group.instance, **changes)  # type: ignore[arg-type]  # integers all
+        if step.passphrase:
+            instance = replace(instance, key=Key.from_passphrase(step.passphrase))
+        self._draft.change_group(group, instance)
+        self._touch(key)
+        if step.state is not None:
+            self._plan.states.append((key, State[step.state.upper()]))
+
+    def _touch(self, key: InstanceKey) -> None:
+        self._plan.touched[key] = (self._number, self._position)
+
+    def _check_parent(self, link: Link) -> None:
+        known = (self._draft.link(name) for name in self._draft.visible_names)
+        look = Inventory(links=tuple(known), addresses=(), rules=(), backup_routes=())
+        try:
+            check_parent(look, link)
+        except PlatformError as error:
+            raise StepRefused(errno.EOPNOTSUPP, str(error)) from error
+
+    # -- addresses -------------------------------------------------------------------------
+
+    def _delete_address(self, step: DeleteAddress) -> None:
+        name = self._draft.link(self.interface).name
+        if step.address is None:
+            self._delete_first(name)
+            return
+        address = _parse_address(step.address)
+        if plain := self._draft.plain_on(name, address):
+            self._remove_plain(name, plain)
+            return
+        group = self._draft.group_with(address, name)
+        if group is None or group.instance.carpdev != name:
+            raise StepRefused(errno.EADDRNOTAVAIL, f"{address} is not on {name}")
+        self._touch(group.instance.instance)
+        self._draft.detach(group, address, keep_empty=False)
+
+    def _delete_first(self, name: str) -> None:
+        if plain := self._draft.first_ipv4(name):
+            self._remove_plain(name, plain)
+        elif found := self._draft.first_group_with_ipv4(name):
+            self._touch(found[0].instance.instance)
+            self._draft.detach(found[0], found[1].address, keep_empty=False)
+        else:
+            raise StepRefused(errno.EADDRNOTAVAIL, f"{name} has no IPv4 address")
+
+    def _remove_plain(self, name: str, address: Address) -> None:
+        self._before(RemovePlain(name, address), AddPlain(name, address))
+        self._draft.drop_plain(name, address)
+
+    def _add_address(self, step: AddAddress) -> None:
+        link = self._draft.link(self.interface)
+        address = _parse_address(step.address)
+        if step.prefix_length > address.max_prefixlen:
+            raise StepRefused(errno.EINVAL, f"{address}: bad value (width too large)")
+        if holder := self._draft.plain_elsewhere(link.name, address):
+            raise StepRefused(errno.EEXIST, f"{address} is on {holder}")
+        if step.vhid is not None:
+            self._attach(step, step.vhid, address)
+        else:
+            self._add_plain(step, address)
+        if not link.is_up:
+            self._before(
+                SetFlags(link.name, rt.IFF_UP, rt.IFF_UP), SetFlags(link.name, 0, rt.IFF_UP)
+            )
+            self._draft.put_link(replace(link, flags=link.flags | rt.IFF_UP))
+
+    def _attach(self, step: AddAddress, vhid: int, address: IpAddress) -> None:
+        key = self._key(vhid)
+        virtual = _parse_virtual(address, step.prefix_length)
+        holder = self._draft.group_with(address, self.interface)
+        if holder is not None and holder.instance.carpdev != self.interface:
+            raise StepRefused(errno.EEXIST, f"{address} belongs to {holder.name}")
+        first = self._draft.first_ipv4(self.interface) if step.replace else None
+        if first is not None and address.version == 4:
+            self._remove_plain(self.interface, first)
+        if plain := self._draft.plain_on(self.interface, address):
+            self._remove_plain(self.interface, plain)
+        if holder is not None and holder.instance.instance != key:
+            self._touch(holder.instance.instance)
+            self._draft.detach(holder, address, keep_empty=True)
+        self._draft.attach(key, virtual)
+        self._touch(key)
+
+    def _add_plain(self, step: AddAddress, address: IpAddress) -> None:
+        name = self.interface
+        if holder := self._draft.group_with(address, name):
+            raise StepRefused(
+                errno.EEXIST,
+                f"{address} belongs to {holder.name}; take it from there first, with -alias",
+            )
+        if step.anycast:
+            raise StepRefused(errno.EOPNOTSUPP, "anycast addresses are not supported")
+        first = self._draft.first_ipv4(name) if step.replace else None
+        if first is not None and address.version == 4 and first.address != address:
+            self._remove_plain(name, first)
+        if former := self._draft.plain_on(name, address):
+            self._remove_plain(name, former)
+        added = _plain_address(step, address)
+        self._after(AddPlain(name, added), RemovePlain(name, added))
+        self._draft.put_plain(name, added)
+
+
+def _change(link: str, values: Mapping[str, object]) -> ChangeLink:
+    """A change of the interface from values called as in `Link`."""
+    mtu, mac, alias = values.get("mtu"), values.get("mac"), values.get("alias")
+    return ChangeLink(
+        link=link,
+        mtu=mtu if isinstance(mtu, int) else None,
+        mac=mac if isinstance(mac, bytes) else None,
+        description=alias if isinstance(alias, str) else None,
+    )
+
+
+def _new_link(name: str, kind: str) -> Link:
+    return Link(
+        index=0,
+        name=name,
+        kind=kind,
+        mac=b"",
+        hardware=rt.ARPHRD_ETHER,
+        flags=0,
+        operstate=0,
+        lower=0,
+        lower_elsewhere=False,
+        master=0,
+        mtu=1500,
+        alias="",
+    )
+
+
+def _plain_address(step: AddAddress, address: IpAddress) -> Address:
+    broadcast = _parse_address(step.broadcast) if step.broadcast else None
+    if broadcast is not None and broadcast.version != 4:
+        raise StepRefused(errno.EINVAL, f"{broadcast} is not a broadcast address")
+    if broadcast is None and address.version == 4 and step.peer is None:
+        broadcast = ip_interface(f"{address}/{step.prefix_length}").network.broadcast_address
+    peer = _parse_address(step.peer) if step.peer else None
+    if peer is not None and peer.version != address.version:
+        raise StepRefused(errno.EINVAL, f"{peer} is of another family")
+    return Address(
+        index=0,
+        address=address,
+        prefix_length=step.prefix_length,
+        flags=rt.IFA_F_NODAD if step.no_dad and address.version == 6 else 0,
+        peer=peer,
+        broadcast=broadcast,
+        preferred_s=rt.FOREVER if step.preferred_s is None else step.preferred_s,
+        valid_s=rt.FOREVER if step.valid_s is None else step.valid_s,
+    )
+
+
+def _parse_address(text: str) -> IpAddress:
+    try:
+        address = ip_address(text)
+    except ValueError as error:
+        raise StepRefused(errno.EINVAL, f"{text}: bad value") from error
+    if not isinstance(address, IPv4Address) and address.scope_id:
+        raise StepRefused(errno.EINVAL, f"{text}: bad value; the zone is the interface's")
+    return address
+
+
+def _parse_virtual(address: IpAddress, prefix_length: int) -> VirtualAddress:
+    try:
+        return parse_virtual_address(f"{address}/{prefix_length}")
+    except Unusable as error:
+        raise StepRefused(errno.EINVAL, str(error)) from error
+
+
+def _parse_mac(text: str) -> bytes:
+    if text == "random":
+        raw = bytearray(os.urandom(6))
+        raw[0] = raw[0] & 0xFC | 0x02  # locally administered, of one station (IEEE 802)
+        return bytes(raw)
+    try:
+        mac = bytes.fromhex(text.replace(":", ""))
+    except ValueError:
+        mac = b""
+    if len(mac) != 6 or mac[0] & 1:
+        raise StepRefused(errno.EINVAL, f"{text}: bad value")
+    return mac
+
+
+def _check_name(name: str) -> None:
+    try:
+        interface_name(name)
+    except Unusable as error:
+        raise StepRefused(errno.EINVAL, str(error)) from error

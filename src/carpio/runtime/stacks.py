@@ -1,0 +1,158 @@
+"""The network namespaces that the daemon serves: made, given another configuration, forgotten."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from carpio.config.model import DaemonConfig
+from carpio.core.events import Event
+from carpio.core.model import Nanoseconds
+from carpio.errors import PlatformError
+from carpio.ports import Clock
+from carpio.runtime.caller import Caller
+from carpio.runtime.namespace import Namespace
+from carpio.runtime.settings import StateFile
+from carpio.runtime.stack import Stack
+
+__all__ = ["Stacks"]
+
+log = logging.getLogger("carpio")
+
+STATE_DIRECTORY: Final = Path("/run/carpio")
+"""Where each namespace has a file of its own, named by the namespace's number."""
+_CHECK_INTERVAL: Final = Nanoseconds(2_000_000_000)
+"""How often namespaces are looked after: our own sockets keep dead ones alive."""
+
+
+class Stacks:
+    """Stacks by the name that the configuration has for their namespace."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._stacks: dict[str | None, Stack] = {}
+        self._next_check = clock.now()
+
+    def __iter__(self) -> Iterator[Stack]:
+        return iter(self._stacks.values())
+
+    def __contains__(self, name: str | None) -> bool:
+        return name in self._stacks
+
+    def named(self, name: str | None) -> Stack:
+        """The stack of that name. Raises KeyError."""
+        return self._stacks[name]
+
+    # -- coming and going ------------------------------------------------------------------
+
+    def make(self, names: Iterable[str | None], config: DaemonConfig) -> list[Stack]:
+        """Claim namespaces, without starting. Raises PlatformError with all given back."""
+        made: list[Stack] = []
+        try:
+            for name in names:
+                made.append(self._claim(Namespace(name), config))
+        except BaseException:
+            for stack in made:
+                _leave(stack)
+            raise
+        self.add(made)
+        return made
+
+    def _claim(self, namespace: Namespace, config: DaemonConfig) -> Stack:
+        state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
+        return Stack(namespace, config, state, self._clock, random.SystemRandom())
+
+    def add(self, stacks: Sequence[Stack]) -> None:
+        """Serve stacks from now on."""
+        self._stacks |= {stack.namespace.name: stack for stack in stacks}
+
+    def make_for(self, caller: Caller, config: DaemonConfig) -> Stack:
+        """Claim the caller's namespace and start there. Raises PlatformError."""
+        with caller.open_network() as descriptor:
+            namespace = Namespace.of_descriptor(descriptor)
+        try:
+            stack = self._claim(namespace, config)
+        except BaseException:
+            namespace.close()
+            raise
+        stack.start()
+        self.add([stack])
+        return stack
+
+    def of(self, caller: Caller) -> Stack | None:
+        """The stack of the caller's namespace, if it is served."""
+        network = caller.network
+        return next((one for one in self if one.namespace.identity == network), None)
+
+    @contextmanager
+    def namespace_of(self, caller: Caller) -> Iterator[Namespace]:
+        """Yield the caller's namespace, served or not. Raises PlatformError."""
+        stack = self.of(caller)
+        if stack is not None:
+            yield stack.namespace
+            return
+        with caller.open_network() as descriptor:
+            namespace = Namespace.of_descriptor(descriptor)
+        try:
+            yield namespace
+        finally:
+            namespace.close()
+
+    def forget(self, stack: Stack) -> None:
+        """Leave a namespace in good order."""
+        del self._stacks[stack.namespace.name]
+        _leave(stack)
+
+    def close(self) -> None:
+        """Leave all namespaces in good order."""
+        for stack in self:
+            stack.stop()
+        self._stacks.clear()
+
+    # -- the loop's side -------------------------------------------------------------------
+
+    def files(self) -> list[int]:
+        """File descriptors to wait on."""
+        return [descriptor for stack in self for descriptor in stack.files()]
+
+    def next_deadline(self) -> Nanoseconds | None:
+        """When `turn` must be called at the latest."""
+        deadlines = [stack.next_deadline() for stack in self]
+        if any(name is not None for name in self._stacks):
+            deadlines.append(self._next_check)
+        return min(deadlines, default=None)
+
+    def turn(self, ready: set[int]) -> None:
+        """Let every stack act."""
+        for stack in self:
+            stack.turn(ready)
+
+    def submit(self, event: Event) -> None:
+        """Hand an event to every stack."""
+        for stack in self:
+            stack.submit(event)
+
+    def forget_dead(self) -> list[str]:
+        """Leave namespaces that nobody but us keeps alive; return their names."""
+        now = self._clock.now()
+        if now < self._next_check:
+            return []
+        self._next_check = Nanoseconds(now + _CHECK_INTERVAL)
+        dead = [stack for stack in self if not stack.namespace.is_inhabited()]
+        for stack in dead:
+            log.info("carpio: network namespace %s is gone", stack.namespace.name)
+            self.forget(stack)
+        return [stack.namespace.name for stack in dead if stack.namespace.name is not None]
+
+
+def _leave(stack: Stack) -> None:
+    """Stop without waiting: a namespace of many must not hold up the others."""
+    try:
+        stack.stop(pause_s=0)
+    except PlatformError as error:
+        log.error("carpio: leaving network namespace %s: %s", stack.namespace.name, error)
+    stack.namespace.close()
