@@ -137,7 +137,7 @@ def test_counters_are_shown_and_then_reset(daemon: SettingsKeeper, call: Caller)
 
 
 def test_who_may_not_reset_hears_so(daemon: SettingsKeeper, call: Caller) -> None:
-    daemon.refusals["settings.change"] = (ErrorCode.NOT_PERMITTED, "needs CAP_NET_ADMIN")
+    daemon.refuse("settings.change", ErrorCode.NOT_PERMITTED, "needs CAP_NET_ADMIN")
     assert call("netstat", "-sz") == Outcome(1, TEXT, "netstat: needs CAP_NET_ADMIN\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.helpers.bsd_calls import COUNTERS, Caller, Outcome, SettingsKeeper
 from tests.helpers.control import serving
 
 from carpio.bsd.oids import OIDS, STATS
-from carpio.control.messages import ErrorCode
+from carpio.control.messages import ErrorCode, StepError
 from carpio.control.network import ChangeSettings, SettingChange, SettingsRequest
 
 CARP = "net.inet.carp"
@@ -305,7 +306,7 @@ def test_a_wrong_name_to_show_does_not_hinder_a_change(
 def test_who_may_not_change_hears_so_and_sees_what_there_is(
     daemon: SettingsKeeper, call: Caller
 ) -> None:
-    daemon.refusals["settings.change"] = (ErrorCode.NOT_PERMITTED, "needs CAP_NET_ADMIN")
+    daemon.refuse("settings.change", ErrorCode.NOT_PERMITTED, "needs CAP_NET_ADMIN")
     assert call("sysctl", f"{CARP}.preempt=1", f"{CARP}.log=0", f"{CARP}.stats=0") == bad(
         "sysctl: net.inet.carp.preempt=1: Operation not permitted\n"
         "sysctl: net.inet.carp.log=0: Operation not permitted\n"
@@ -317,10 +318,23 @@ def test_who_may_not_change_hears_so_and_sees_what_there_is(
 def test_another_refusal_is_told_in_the_words_of_the_daemon(
     daemon: SettingsKeeper, call: Caller
 ) -> None:
-    daemon.refusals["settings.change"] = (ErrorCode.FAILED, "log: 9 is not 0 to 7")
-    daemon.refusals["settings"] = (ErrorCode.FAILED, "nor that")
+    daemon.refuse("settings.change", ErrorCode.FAILED, "log: 9 is not 0 to 7")
+    daemon.refuse("settings", ErrorCode.FAILED, "nor that")
     assert call("sysctl", f"{CARP}.log=9") == bad(
         "sysctl: net.inet.carp.log=9: log: 9 is not 0 to 7\n"
+    )
+
+
+def test_a_refused_value_is_told_from_those_that_were_not_tried(
+    daemon: SettingsKeeper, call: Caller
+) -> None:
+    step = StepError("", step=1, errno=errno.EINVAL)
+    daemon.refuse("settings.change", ErrorCode.FAILED, "log: 9 is not a legal value", step)
+    assert call("sysctl", f"{CARP}.preempt=1", f"{CARP}.log=9", f"{CARP}.allow=0") == bad(
+        "sysctl: net.inet.carp.preempt=1: not done\n"
+        "sysctl: net.inet.carp.log=9: Invalid argument\n"
+        "sysctl: net.inet.carp.allow=0: not done\n",
+        "net.inet.carp.preempt: 0\nnet.inet.carp.log: 1\nnet.inet.carp.allow: 1\n",
     )
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from carpio.bsd.main import run
 from carpio.bsd.world import World
-from carpio.control.messages import ErrorCode, Request, encode_error, encode_result, parse_request
+from carpio.control.messages import (
+    ErrorCode,
+    Request,
+    StepError,
+    encode_error,
+    encode_result,
+    parse_request,
+)
 from carpio.control.network import (
     ChangeSettings,
     SettingResult,
@@ -87,16 +94,22 @@ class SettingsKeeper:
         }
         self.stats = dict(COUNTERS)
         self.requests: list[Request] = []
-        self.refusals: dict[str, tuple[ErrorCode, str]] = {}
-        """By method: code and message of an error to answer with."""
+        self.refusals: dict[str, tuple[ErrorCode, str, StepError | None]] = {}
+        """By method: what to say no with."""
+
+    def refuse(
+        self, method: str, code: ErrorCode, message: str, step: StepError | None = None
+    ) -> None:
+        """Answer a method with an error from now on."""
+        self.refusals[method] = (code, message, step)
 
     def reply(self, line: bytes) -> bytes:
         """Return the answer to one line."""
         request_id, request = parse_request(line)
         self.requests.append(request)
         if request.method in self.refusals:
-            code, message = self.refusals[request.method]
-            return encode_error(request_id, code, message)
+            code, message, step = self.refusals[request.method]
+            return encode_error(request_id, code, message, step=step)
         match request:
             case SettingsRequest():
                 return encode_result(request_id, SettingsResult(**self.values, stats=self.stats))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, assert_never
 
@@ -78,20 +78,15 @@ class _Call:
         wanted = [oid for task in tasks if isinstance(task, Show) for oid in task.oids]
         if self._style.needs_value and any(isinstance(oid.source, Carp) for oid in wanted):
             self._ask()
-        outcome = self._change(tasks)
-        results = iter(outcome if isinstance(outcome, list) else ())
+        outcomes = iter(self._change(tasks))
         for task in tasks:
             match task:
                 case Show():
                     self._show(task)
                 case Wrong():
                     self._fail(task.text)
-                case Set(oid=Oid(source=Carp(setting))) if isinstance(outcome, ControlError):
-                    self._refused(task, setting, outcome)
                 case Set(oid=Oid(source=Carp(setting))):
-                    result = next(results)
-                    self._values[setting] = {} if setting == "stats" else result.new
-                    self._changed(task.oid, result.old, result.new)
+                    self._tell(task, setting, next(outcomes))
                 case Set(oid=Oid(source=Proc(path))):
                     self._write(task, path)
                 case Set():
@@ -106,10 +101,15 @@ class _Call:
         found = self._client.ask(SettingsRequest(), SettingsResult)
         self._values = {name: getattr(found, name) for name in found.__struct_fields__}
 
-    def _change(self, tasks: Sequence[Task]) -> list[SettingResult] | ControlError:
-        """Change all or nothing; after a refusal learn what there is still."""
+    def _change(self, tasks: Sequence[Task]) -> Sequence[SettingResult | str]:
+        """Change all or nothing; return for each change its result, or why it was not done.
+
+        An empty reason is one that was told already.
+        """
         changes = [
-            SettingChange(setting, value) for task in tasks for setting, value in _change_of(task)
+            SettingChange(task.oid.source.setting, task.value)
+            for task in tasks
+            if isinstance(task, Set) and isinstance(task.oid.source, Carp)
         ]
         if not changes:
             return []
@@ -117,25 +117,21 @@ class _Call:
             return self._client.ask(ChangeSettings(changes), list[SettingResult])
         except NotReachable as error:
             self._fail(str(error))
-            return error
+            return [""] * len(changes)
         except ControlError as error:
             with suppress(ControlError):
                 self._ask()
-            return error
+            return [_reason(error, position) for position in range(len(changes))]
 
-    def _refused(self, task: Set, setting: Setting, error: ControlError) -> None:
-        """Show what there is still and say why it was not changed, as there."""
-        if isinstance(error, NotReachable):
-            return  # said once
-        if setting in self._values and task.oid.kind != "opaque":
-            self._print(task.oid, self._values[setting])
-        if isinstance(error, NotPermitted):
-            reason = os.strerror(errno.EPERM)
-        elif isinstance(error, Refused) and error.errno:
-            reason = os.strerror(error.errno)
-        else:
-            reason = str(error)
-        self._fail(f"{task.place}{task.word}: {reason}")
+    def _tell(self, task: Set, setting: Setting, outcome: SettingResult | str) -> None:
+        """Show old and new value, or what there is still and why, as there."""
+        if isinstance(outcome, SettingResult):
+            self._values[setting] = {} if setting == "stats" else outcome.new
+            self._changed(task.oid, outcome.old, outcome.new)
+        elif outcome:
+            if setting in self._values and task.oid.kind != "opaque":
+                self._print(task.oid, self._values[setting])
+            self._fail(f"{task.place}{task.word}: {outcome}")
 
     # -- the files of Linux --------------------------------------------------------------------
 
@@ -198,7 +194,14 @@ class _Call:
             self._world.remark(f"sysctl: {text}")
 
 
-def _change_of(task: Task) -> Iterator[tuple[Setting, int]]:
-    match task:
-        case Set(oid=Oid(source=Carp(setting)), value=value):
-            yield setting, value
+def _reason(error: ControlError, position: int) -> str:
+    """Return why the change at that position was not made."""
+    match error:
+        case NotPermitted():
+            return os.strerror(errno.EPERM)
+        case Refused(step=int(culprit)) if culprit != position:
+            return "not done"
+        case Refused(errno=int(number)) if number:
+            return os.strerror(number)
+        case _:
+            return str(error)
