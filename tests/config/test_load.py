@@ -396,6 +396,17 @@ def test_conf_d_is_read_beside_the_default_file_alone(
     assert implied_include(Path("/etc/carpio/conf.d/carpio.toml")) == ()
 
 
+def test_a_digest_tells_one_text_of_a_file_from_another(tmp_path: Path) -> None:
+    write(tmp_path / "x.toml", group(1))
+    before = load(tmp_path, 'include = ["x.toml"]')
+    again = load(tmp_path, 'include = ["x.toml"]')
+    after = load(tmp_path, 'include = ["x.toml"] # remarkable')
+    assert before.digests == again.digests
+    assert before.digests[0] != after.digests[0]
+    assert before.digests[1] == after.digests[1]
+    assert before == after, "the same configuration, whoever has commented it"
+
+
 # -- secrets -------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
 import re
 import stat
@@ -35,6 +36,12 @@ class Source:
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     is_open: bool = False
     """Users who are neither its owner nor of its group can read it."""
+    text: str = field(default="", repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Tells this text from another one."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def place(self, *path: str | int) -> Place:
         """Return where `path` is written, or the nearest thing around it."""
@@ -49,7 +56,7 @@ def parse(file: Path, text: str, problems: Problems, *, is_open: bool = False) -
     """Return the values of a TOML text with their lines; None, and an error, if it is not TOML."""
     try:
         data = tomllib.loads(text)
-        return Source(file, data, key_lines(text), is_open)
+        return Source(file, data, key_lines(text), is_open, text)
     except RecursionError:
         problems.error(Place(file), "is nested too deeply", "write plain tables and lists")
     except ValueError as error:

@@ -62,6 +62,7 @@ def assemble(
         vhids=tuple(entry.config for entry in entries if entry.config is not None),
         namespaces=tuple((entry.name, entry.settings) for entry in namespaces if entry.name),
         files=tuple(source.file for source in sources),
+        digests=tuple(source.digest for source in sources),
         warnings=in_reading_order(problems.warnings),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,6 +66,8 @@ class DaemonConfig:
     """By the name of the network namespace, unique, in file order."""
     files: tuple[Path, ...] = ()
     """Every configuration file that was read, the main one first."""
+    digests: tuple[str, ...] = field(default=(), compare=False)
+    """What tells the text of each of `files` from another one."""
     warnings: tuple[str, ...] = ()
     """Finished lines, like those of `ConfigError.problems`."""
 

@@ -30,13 +30,14 @@ from carpio.config.secrets import (
 from carpio.core.model import InstanceConfig, Vhid, VirtualAddress
 from carpio.wire.auth import Key
 
-__all__ = ["SecretPolicy", "VhidEntry", "read_vhids", "refuse_duplicates"]
+__all__ = ["UNREAD_KEY", "SecretPolicy", "VhidEntry", "read_vhids", "refuse_duplicates"]
 
 _HIGHEST_SENT_ADVSKEW: Final = 240
 """The ceiling of the effective advskew (spec 10)."""
 _KNOWN: Final = tuple(field.name for field in VHID)
 _AT_TOP: Final = {field.name: "it belongs above the first [[vhid]]" for field in TOP_LEVEL}
-_NO_KEY: Final = Key.from_bytes(b"")
+UNREAD_KEY: Final = Key.from_bytes(b"")
+"""This very object stands for a key that the caller may not read."""
 
 _T = TypeVar("_T")
 
@@ -162,7 +163,7 @@ class _Table:
         except NotReadable as error:
             if not self.policy.required:
                 self.problems.warn(self.place(kind), error.what, "not checked")
-                return _NO_KEY
+                return UNREAD_KEY
             self.problems.error(self.place(kind), error.what, error.remedy)
             return None
         except Unusable as error:
