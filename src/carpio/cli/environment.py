@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
@@ -17,13 +18,16 @@ DEFAULT_CONTROL: Final = Path("/run/carpio/control.sock")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Streams, variables and directory of a command."""
+    """Streams, variables, directory and program of a command."""
 
     stdout: TextIO
     stderr: TextIO
     environ: Mapping[str, str]
     cwd: Path
+    stdin: TextIO = field(default_factory=io.StringIO)
     stdout_is_tty: bool = False
+    program: Path = Path("carpio")
+    """The script as it was called; a link to it has the name of another command."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
@@ -35,7 +39,9 @@ class Environment:
             stderr=sys.stderr or stdout,
             environ=os.environ,
             cwd=Path(),
+            stdin=sys.stdin or io.StringIO(),
             stdout_is_tty=stdout.isatty(),
+            program=Path(sys.argv[0]),
         )
 
     def path(self, text: str) -> Path:

@@ -1,4 +1,8 @@
-"""The commands `carpio` and `carpiod`: chooses, runs, and turns failures into exit statuses."""
+"""The commands `carpio` and `carpiod`: chooses, runs, and turns failures into exit statuses.
+
+Called by the name of a command of the BSDs, through a link to the script, it is that command.
+Those must answer fast: parser and specification are imported where they are needed.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,22 @@ import os
 import sys
 from collections.abc import Sequence
 
+from carpio.cli import bsd
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
-from carpio.cli.parser import TextRequested, UsageError, parse
-from carpio.cli.spec import DEBUG
+from carpio.cli.usage import TextRequested, UsageError
 from carpio.errors import CarpioError, ConfigError, ControlError
 
 __all__ = ["daemon_entry_point", "entry_point", "main"]
 
 
-def main(argv: Sequence[str], environment: Environment) -> ExitStatus:
+def main(argv: Sequence[str], environment: Environment) -> int:
     """Run one command; `argv` is without the program's name. Raises nothing but with --debug."""
     try:
-        return _run(argv, environment)
+        call = bsd.call_in(argv)
+        return bsd.be(*call, environment) if call else _run(argv, environment)
     except Exception as error:
-        if DEBUG.name in argv and not isinstance(error, BrokenPipeError | UsageError):
+        if "--debug" in argv and not isinstance(error, BrokenPipeError | UsageError):
             raise
         return _explain(error, environment)
     except KeyboardInterrupt:
@@ -29,6 +34,8 @@ def main(argv: Sequence[str], environment: Environment) -> ExitStatus:
 
 
 def _run(argv: Sequence[str], environment: Environment) -> ExitStatus:
+    from carpio.cli.parser import parse
+
     try:
         arguments = parse(argv)
     except TextRequested as text:
@@ -73,8 +80,9 @@ def _status_of(error: CarpioError) -> ExitStatus:
 
 
 def entry_point() -> int:
-    """Be the command `carpio`."""
-    return _be(sys.argv[1:])
+    """Be the command `carpio`, or the one of the BSDs by whose name it was called."""
+    name = os.path.basename(sys.argv[0])
+    return _be([name, *sys.argv[1:]] if name in bsd.COMMANDS else sys.argv[1:])
 
 
 def daemon_entry_point() -> int:

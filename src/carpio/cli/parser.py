@@ -17,16 +17,9 @@ from carpio.cli.spec import (
     Argument,
     Command,
 )
+from carpio.cli.usage import TextRequested, UsageError
 
-__all__ = ["TextRequested", "UsageError", "parse"]
-
-
-class UsageError(Exception):
-    """The command line is wrong."""
-
-
-class TextRequested(Exception):
-    """The command line asks for a text that the parser knows."""
+__all__ = ["parse"]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -44,10 +44,13 @@ class Argument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command. `module` in carpio.cli.commands has `run(arguments, environment)`."""
+    """One command. `module` in carpio.cli.commands has `run(arguments, environment)`.
+
+    Commands of the BSDs have none: they never come here but for their help (cli.bsd).
+    """
 
     name: str
-    module: str
+    module: str = ""
     summary: str
     synopsis: str
     """What follows the name."""
@@ -66,6 +69,15 @@ _CONTROL: Final = Argument(
     name="--control",
     metavar="SOCKET",
     doc="Socket of the daemon; default $CARPIO_CONTROL, else /run/carpio/control.sock.",
+)
+_BSD_ARGUMENTS: Final = (
+    _CONTROL,
+    Argument(
+        name="--start",
+        doc="Start the daemon unless it runs, with /etc/carpio/carpio.toml. This option and "
+        "--control come before all others.",
+    ),
+    Argument(name="words", metavar="WORD", repeatable=True, doc="As on FreeBSD."),
 )
 _JSON: Final = Argument(name="--json", doc="Print JSON instead of text for people.")
 
@@ -197,6 +209,83 @@ COMMANDS: Final = (
             "with what it has.",
         ),
         arguments=(_CONTROL,),
+    ),
+    Command(
+        name="ifconfig",
+        summary="Show and change interfaces, groups and addresses, as FreeBSD's ifconfig(8).",
+        synopsis="[--control SOCKET] [--start] [WORD]...",
+        description=(
+            "What it changes is kept until the daemon ends, or by carpio save. Exit status 1 when "
+            "it fails. See the page From FreeBSD for what is different.",
+        ),
+        arguments=_BSD_ARGUMENTS,
+        examples=(
+            (
+                "carpio ifconfig eth0 vhid 1 advskew 100 pass testpass 10.10.10.11/24 alias",
+                "add an address together with its group",
+            ),
+            ("carpio ifconfig eth0 vhid 1 state backup", "let another host take over once"),
+        ),
+    ),
+    Command(
+        name="sysctl",
+        summary="Show and change settings of CARP by their names on FreeBSD, as its sysctl(8).",
+        synopsis="[--control SOCKET] [--start] [-abdehiNnoqTtWx] [-j NETNS] [-f FILE] "
+        "[NAME[=VALUE]]...",
+        description=(
+            "Knows net.inet.carp.*, of the caller's network namespace, and a few others: "
+            "net.inet.ip.forwarding, net.inet6.ip6.forwarding, net.pfsync.carp_demotion_factor, "
+            "kern.hostname, kern.features.vimage, security.jail.jailed. All settings of CARP in "
+            "one call are changed, or none. Exit status 1 when something failed.",
+        ),
+        arguments=_BSD_ARGUMENTS,
+        examples=(
+            ("carpio sysctl net.inet.carp", "show all settings of CARP"),
+            ("carpio sysctl net.inet.carp.preempt=1", "take over from slower hosts"),
+            ("carpio sysctl net.inet.carp.demotion=240", "hand over, adding to the demotion"),
+        ),
+    ),
+    Command(
+        name="netstat",
+        summary="Show the counters of CARP, as FreeBSD's netstat(1).",
+        synopsis="[--control SOCKET] [--start] [--libxo FORMAT] [-j NETNS] -s [-sz] [-p carp]",
+        description=(
+            "-ss leaves out what is zero, -z resets the counters after they were shown. FORMAT is "
+            "json, xml or text, also with pretty: json,pretty. Exit status 1 when it fails.",
+        ),
+        arguments=_BSD_ARGUMENTS,
+        examples=(("carpio netstat -s -p carp --libxo json,pretty", "for programs"),),
+    ),
+    Command(
+        name="bsd-path",
+        module="bsd_path",
+        summary="Print a directory with the names ifconfig, sysctl and netstat, for PATH.",
+        synopsis="",
+        description=(
+            "They are links to carpio, which is the command by whose name it is called. The "
+            "directory is libexec/carpio beside the bin directory that carpio is in, and is made "
+            "if it is missing. Commands of the system stay as they are.",
+        ),
+        examples=(('PATH="$(carpio bsd-path):$PATH"', "let a script of FreeBSD find them"),),
+    ),
+    Command(
+        name="import",
+        module="import_file",
+        summary="Turn configuration of FreeBSD into a part of carpio.toml.",
+        synopsis="rc.conf|ifconfig|sysctl.conf FILE",
+        description=(
+            "Prints TOML; what has no place in it is told on standard error. Join the parts "
+            "with that of sysctl.conf first, and judge the whole with carpio check.",
+        ),
+        arguments=(
+            Argument(
+                name="kind",
+                choices=("rc.conf", "ifconfig", "sysctl.conf"),
+                doc="What FILE is: rc.conf(5), a shell script of ifconfig lines, sysctl.conf(5).",
+            ),
+            Argument(name="file", metavar="FILE", doc="The file; - is standard input."),
+        ),
+        examples=(("carpio import sysctl.conf /etc/sysctl.conf", "see what it says here"),),
     ),
     Command(
         name="decode",

@@ -7,7 +7,7 @@ import re
 
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
-from carpio.cli.parser import UsageError
+from carpio.cli.usage import UsageError
 from carpio.control.client import ControlClient
 from carpio.control.messages import Demote, DemoteClear, DemotionStatus
 

@@ -1,0 +1,63 @@
+"""The commands of the BSDs as this process: their world is made here.
+
+They bypass the parser of the other commands: their words are their own, and so is the time they
+may take to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from carpio.bsd.names import COMMANDS
+from carpio.cli.environment import Environment
+
+if TYPE_CHECKING:
+    from carpio.bsd.world import World
+
+__all__ = ["COMMANDS", "be", "call_in"]
+
+
+def call_in(argv: Sequence[str]) -> tuple[str, Sequence[str]] | None:
+    """Return name and words when `argv` is a command of the BSDs, but for `NAME --help`."""
+    words = argv[1:] if argv[:1] == ["--debug"] else argv
+    if not words or words[0] not in COMMANDS or list(words[1:]) == ["--help"]:
+        return None
+    return words[0], words[1:]
+
+
+def be(name: str, argv: Sequence[str], environment: Environment) -> int:
+    """Be the command `name`. Raises CarpioError for an incomplete option of ours."""
+    from carpio.bsd.main import call_of, run  # no other command needs it
+
+    call = call_of(argv)
+    world = _world(name, environment, environment.control_path(call.control))
+    return run(name, call.words, world, starts=call.starts)
+
+
+def _world(name: str, environment: Environment, control: Path) -> World:
+    from carpio.bsd.world import World
+
+    def enter(namespace: str) -> None:
+        from carpio.bsd.namespace import enter_namespace
+
+        enter_namespace(namespace)
+
+    def start() -> None:
+        from carpio.cli.installation import script_of
+        from carpio.control.start import start_daemon
+
+        command = [str(script_of(environment.program))]
+        for remark in start_daemon(control, command=command):
+            environment.remark(f"{name}: {remark}")
+
+    return World(
+        stdin=environment.stdin,
+        stdout=environment.stdout,
+        stderr=environment.stderr,
+        environ=environment.environ,
+        control=control,
+        enter=enter,
+        start_daemon=start,
+    )

@@ -1,0 +1,82 @@
+"""carpio ifconfig, sysctl, netstat: past the parser, with the streams of the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.helpers.bsd_calls import SettingsKeeper
+from tests.helpers.control import serving
+
+from carpio.bsd.names import COMMANDS
+from carpio.cli.bsd import call_in
+from carpio.cli.exit_status import ExitStatus
+from carpio.cli.spec import COMMANDS as ALL
+from carpio.control.network import SettingsRequest
+
+
+def test_commands_without_a_module_are_those_of_the_bsds() -> None:
+    assert sorted(command.name for command in ALL if not command.module) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("argv", "call"),
+    [
+        (["sysctl"], ("sysctl", [])),
+        (["ifconfig", "-a"], ("ifconfig", ["-a"])),
+        (["--debug", "netstat", "-s"], ("netstat", ["-s"])),
+        (["netstat", "--help", "-s"], ("netstat", ["--help", "-s"])),
+        (["netstat", "--help"], None),
+        (["status"], None),
+        (["status", "sysctl"], None),
+        (["--debug"], None),
+        ([], None),
+    ],
+)
+def test_they_are_told_by_the_first_word(argv: list[str], call: object) -> None:
+    assert call_in(argv) == call
+
+
+def test_the_socket_is_that_of_the_environment_or_named_first(run, tmp_path: Path) -> None:
+    keeper = SettingsKeeper()
+    with serving(tmp_path / "control.sock", keeper.reply):
+        assert run("sysctl", "-n", "net.inet.carp.dscp").stdout == "56\n"
+        outcome = run("sysctl", "--control", "none.sock", "net.inet.carp.dscp")
+        assert (outcome.exit_status, outcome.stdout) == (1, "")
+        assert "none.sock: daemon not reachable" in outcome.stderr
+        environ = {"CARPIO_CONTROL": "none.sock"}
+        outcome = run("netstat", "--control=control.sock", "-s", environ=environ)
+        assert (outcome.exit_status, outcome.stderr) == (0, "")
+    assert keeper.requests == [SettingsRequest(), SettingsRequest()]
+
+
+def test_a_running_daemon_is_not_started_again(run, tmp_path: Path) -> None:
+    from carpio.control.messages import Version, VersionResult, encode_result, parse_request
+
+    keeper = SettingsKeeper()
+
+    def reply(line: bytes) -> bytes:
+        request_id, request = parse_request(line)
+        if isinstance(request, Version):
+            return encode_result(request_id, VersionResult(carpio="1"))
+        return keeper.reply(line)
+
+    with serving(tmp_path / "control.sock", reply):
+        outcome = run("sysctl", "--start", "-n", "net.inet.carp.log")
+    assert (outcome.exit_status, outcome.stdout, outcome.stderr) == (0, "1\n", "")
+
+
+def test_an_incomplete_option_of_ours_is_told(run) -> None:
+    outcome = run("sysctl", "--control")
+    assert (outcome.exit_status, outcome.stderr) == (
+        ExitStatus.FAILED,
+        "carpio: --control: needs the socket of the daemon\n",
+    )
+
+
+def test_a_namespace_that_is_not_there_is_told_as_a_jail_would_be(run) -> None:
+    outcome = run("sysctl", "-j", "no-such-namespace", "kern")
+    assert (outcome.exit_status, outcome.stderr) == (
+        1,
+        'sysctl: jail "no-such-namespace" not found\n',
+    )
