@@ -258,7 +258,7 @@ def footprint(host: Host) -> dict[str, str]:
     identity = Namespace(host.namespace).identity
     commands = {
         "links": "ip -d -o link",
-        "addresses": "ip -o addr",
+        "addresses": "ip -o addr | sed 's/ tentative//'",  # which passes by itself
         "groups": "ip maddr show dev eth0",
         "rules": "ip rule; ip -6 rule",
         "routes": "ip route show table all; ip -6 route show table all",

@@ -78,7 +78,7 @@ def ensure_child(
 
 def _make(routes: RouteSocket, name: str, alias: str, mac: bytes, parent: Link) -> Link:
     routes.require([add_macvlan(name=name, parent=parent.index, mac=mac, alias=alias)])
-    child = next((link for link in routes.links() if link.name == name), None)
+    child = routes.link(name)
     if child is None:
         raise PlatformError(f"creating macvlan {name}: it vanished at once")
     if child.alias != alias:  # kernels that take no alias at creation

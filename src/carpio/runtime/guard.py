@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ _OWNER_PERSIST = 0x6
 _INSTALL_ATTEMPTS = 3
 _LONG_ENOUGH_MS = 60_000
 """So that a gate that is added to be deleted cannot expire in between."""
+_TRUSTED_S = 9.0
+"""How long the table is believed to be as it was, as long as the kernel tells of no change."""
 _NO_SUPPORT = (errno.EOPNOTSUPP, errno.EINVAL)
 _NEEDS = "needs Linux 5.16 or later with nf_tables and the netdev egress hook"
 
@@ -76,6 +79,8 @@ class Guard:
         self._ruleset = Ruleset()
         self._handles: Mapping[str, tuple[int, ...]] = {}
         """Of the rules as we wrote them; empty until then, also after a claim."""
+        self._checked_at = 0.0
+        """When the table was last seen to be as installed; 0: others touched it since."""
 
     # -- the table ---------------------------------------------------------------------------
 
@@ -130,6 +135,7 @@ class Guard:
                 opened.close()
         self._netlink = self._watch = None
         self._gate_sets, self._ruleset, self._handles = (), Ruleset(), {}
+        self._checked_at = 0.0
 
     def remove(self) -> None:
         """Remove the table and detach; fine if it is gone already."""
@@ -153,6 +159,8 @@ class Guard:
         expired. What others have removed is put back; chains follow the names of devices.
         """
         wanted = make_ruleset(groups, bystanders, ports)
+        if wanted == self._ruleset and not self._is_doubtful():
+            return
         for attempt in range(_INSTALL_ATTEMPTS):
             try:
                 self._install(wanted)
@@ -179,6 +187,12 @@ class Guard:
             present = table.read_content(self._socket)
         self._gate_sets = _gate_sets(present.sets)
         self._ruleset, self._handles = wanted, present.rules
+        self._checked_at = time.monotonic()
+
+    def _is_doubtful(self) -> bool:
+        """True when the table may be another than the one that was installed last."""
+        self.changed()
+        return not self._checked_at or time.monotonic() - self._checked_at > _TRUSTED_S
 
     def verify(self) -> str | None:
         """None if all that was installed is there; else what is missing or changed."""
@@ -261,6 +275,8 @@ class Guard:
                 if error.errno != errno.ENOBUFS:
                     raise
                 found = True
+        if found:
+            self._checked_at = 0.0
         return found
 
     def counters(self) -> dict[str, int]:

@@ -6,9 +6,8 @@ somewhere else; changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv6Address, ip_network
 
 from carpio.core.model import InstanceConfig, VirtualAddress
@@ -33,6 +32,7 @@ __all__ = [
     "bystanders",
     "check_parent",
     "child_name",
+    "network_of",
     "ports_below",
     "prefix_length",
     "take",
@@ -81,14 +81,22 @@ class Inventory:
         return found
 
     @cached_property
-    def _networks(self) -> dict[str, set[int]]:
-        """Interfaces with an address of a network, host addresses left out."""
-        found: dict[str, set[int]] = {}
-        for a in self.addresses:
-            if a.prefix_length < a.address.max_prefixlen:
-                network = ip_network((a.address, a.prefix_length), strict=False)
-                found.setdefault(str(network), set()).add(a.index)
-        return found
+    def _networks(self) -> set[str]:
+        """The networks of addresses on other interfaces than our macvlans; no host addresses."""
+        ours = {link.index for link in self.links if link.alias.startswith(ALIAS_PREFIX)}
+        return {
+            network_of(a.address, a.prefix_length)
+            for a in self.addresses
+            if a.prefix_length < a.address.max_prefixlen and a.index not in ours
+        }
+
+    @cached_property
+    def _backup_routes(self) -> set[tuple[str, int, IpAddress | None]]:
+        return {(route.destination, route.oif, route.source) for route in self.backup_routes}
+
+    def has_backup_route(self, destination: str, oif: int, source: IpAddress | None) -> bool:
+        """True when the backup table has exactly this route."""
+        return (destination, oif, source) in self._backup_routes
 
     def link(self, name: str) -> Link | None:
         """The interface of this name."""
@@ -112,10 +120,9 @@ class Inventory:
         """Addresses of one interface, in the kernel's order."""
         return self._by_holder.get(index, [])
 
-    def provides_network(self, address: VirtualAddress, children: Set[int]) -> bool:
-        """True when an interface other than `children` has an address of this network."""
-        network = str(ip_network(str(address), strict=False))
-        return not self._networks.get(network, set()) <= children
+    def provides_network(self, address: VirtualAddress) -> bool:
+        """True when an interface other than our macvlans has an address of this network."""
+        return network_of(address.address, address.prefix_length) in self._networks
 
     def awaits_detection(self, index: int) -> bool:
         """True while duplicate address detection runs on an interface's link-local address.
@@ -142,6 +149,12 @@ class Inventory:
                 assert isinstance(candidate.address, IPv6Address)  # noqa: S101 - for the types
                 return candidate.address
         return None
+
+
+@lru_cache(maxsize=8192)
+def network_of(address: IpAddress, prefix_length: int) -> str:
+    """The network of an address in CIDR form."""
+    return str(ip_network((address, prefix_length), strict=False))
 
 
 def take(routes: RouteSocket) -> Inventory:

@@ -5,12 +5,12 @@ Pure: says which routes there should be, with their messages built before they a
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from functools import lru_cache
 
 from carpio.core.model import InstanceConfig, IpAddress
-from carpio.runtime.inventory import BACKUP_TABLE, Inventory
+from carpio.runtime.inventory import BACKUP_TABLE, Inventory, network_of
 from carpio.runtime.rtnetlink import Request, add_route, delete_route
 from carpio.runtime.rtobjects import Link
 
@@ -34,6 +34,7 @@ class OwnedRoute:
     deleting: Request
 
 
+@lru_cache(maxsize=8192)
 def _make(
     destination: str, *, oif: int, table: int, source: IpAddress | None, priority: int = 0
 ) -> OwnedRoute:
@@ -61,7 +62,7 @@ def backup_routes(
         return ()
     return tuple(
         _make(
-            str(ip_network(address)),
+            f"{address}/{address.max_prefixlen}",
             oif=parent.index,
             table=BACKUP_TABLE,
             source=look.source_towards(parent.index, address) if address.version == 6 else None,
@@ -74,23 +75,23 @@ def backup_corrections(
     routes: Sequence[OwnedRoute], look: Inventory, *, serving: bool
 ) -> list[Request]:
     """Return what makes the table say so: all there while BACKUP, none while serving."""
-    present = {(r.destination, r.oif, r.source) for r in look.backup_routes}
-    exists = [(route, (route.destination, route.oif, route.source) in present) for route in routes]
+    exists = [
+        (route, look.has_backup_route(route.destination, route.oif, route.source))
+        for route in routes
+    ]
     if serving:
         return [route.deleting for route, there in exists if there]
     return [route.adding for route, there in exists if not there]
 
 
-def prefix_routes(
-    config: InstanceConfig, child: int, look: Inventory, children: Set[int]
-) -> tuple[OwnedRoute, ...]:
-    """Return connected routes of the prefixes that no interface but `children` provides."""
+def prefix_routes(config: InstanceConfig, child: int, look: Inventory) -> tuple[OwnedRoute, ...]:
+    """Return connected routes of the prefixes that no interface but our macvlans provides."""
     found: dict[str, OwnedRoute] = {}
     for address in config.addresses:
-        network = str(ip_network(str(address), strict=False))
+        network = network_of(address.address, address.prefix_length)
         if address.prefix_length == address.address.max_prefixlen or network in found:
             continue
-        if not look.provides_network(address, children):
+        if not look.provides_network(address):
             found[network] = _make(
                 network,
                 oif=child,

@@ -146,14 +146,18 @@ class Plane:
         self._guard.close([place for place in left if place not in kept])
         return [h.config.instance for h in adopted]
 
-    def install(self, instances: Sequence[InstanceConfig]) -> Mapping[InstanceKey, str]:
+    def install(
+        self, instances: Sequence[InstanceConfig], look: Inventory | None = None
+    ) -> Mapping[InstanceKey, str]:
         """Make the host hold exactly these groups, or restore what somebody removed.
 
         Guard first, then routes, then addresses; removal the other way round. Returns the
         groups that cannot be held, with the reason and the remedy; they stay silent.
+        `look`: what was seen just now.
         """
         wanted = {config.instance: config for config in instances}
-        look = self.inventory()
+        look = look if look is not None else self.inventory()
+        executed = self._routes.executed
         self._settled.clear()
         previous = [h.config for h in self._holdings.values()]
         changed = previous != list(instances)
@@ -167,13 +171,14 @@ class Plane:
             holding.config = config
         refusals: dict[InstanceKey, str] = {}
         if wanted and self._backup_routes:
-            _attempt(lambda: ensure_rules(self._routes, look), wanted, refusals)
+            _attempt(partial(ensure_rules, self._routes, look), wanted, refusals)
         look = self._remove_strangers(look)
         if wanted:
             self._settle_bystanders(look)
         for key, holding in self._holdings.items():
             _attempt(partial(self._hold, holding, look), [key], refusals)
-        look = self.inventory()
+        if self._routes.executed != executed:
+            look = self.inventory()
         for key, holding in self._holdings.items():
             if key not in refusals:
                 _attempt(partial(self._verify, holding, look), [key], refusals)
@@ -361,8 +366,7 @@ class Plane:
             holding.prepared = holding.addresses
         ensure_addresses(self._routes, look, holding.child, holding.addresses)
         before = holding.prefix_routes
-        children = {h.child for h in self._holdings.values()}
-        holding.prefix_routes = prefix_routes(config, holding.child, look, children)
+        holding.prefix_routes = prefix_routes(config, holding.child, look)
         if holding.serving:
             known = look.link_at(holding.child)
             up = [] if known and known.is_up else [set_link_up(holding.child)]

@@ -110,6 +110,10 @@ class RouteSocket:
     def __init__(self, opened: socket.socket) -> None:
         self._socket = opened
         self._sequence = itertools.count(1)
+        self.executed = 0
+        """Messages sent that may have changed something."""
+        self._known: dict[tuple[int, bytes], dict[bytes, object]] = {}
+        """What the last dump of a kind held, by message: most of it stays as it is."""
 
     @property
     def port(self) -> int:
@@ -144,6 +148,7 @@ class RouteSocket:
             length = rt.HEADER.size + len(request.body)
             wire += rt.HEADER.pack(length, request.type, flags, sequence, 0) + request.body
         results = [0] * len(requests)
+        self.executed += len(requests)
         self._socket.send(wire)
         while positions:
             for kind, _flags, sequence, _port, body in rt.messages(self._socket.recv(1 << 17)):
@@ -153,7 +158,23 @@ class RouteSocket:
 
     def links(self) -> list[Link]:
         """All interfaces of the namespace."""
-        return self._dump(rt.RTM_GETLINK, rt.IFINFO.pack(0, 0, 0, 0, 0), Link)
+        body = rt.IFINFO.pack(0, 0, 0, 0, 0) + _u32(rt.IFLA_EXT_MASK, rt.RTEXT_FILTER_SKIP_STATS)
+        return self._dump(rt.RTM_GETLINK, body, Link)
+
+    def link(self, name: str) -> Link | None:
+        """The interface of that name."""
+        sequence = next(self._sequence)
+        body = rt.IFINFO.pack(0, 0, 0, 0, 0) + attribute(rt.IFLA_IFNAME, name.encode() + b"\0")
+        length = rt.HEADER.size + len(body)
+        self._socket.send(
+            rt.HEADER.pack(length, rt.RTM_GETLINK, rt.NLM_F_REQUEST, sequence, 0) + body
+        )
+        while True:
+            for kind, _flags, answer_to, _port, found in rt.messages(self._socket.recv(1 << 17)):
+                if answer_to != sequence:
+                    continue
+                parsed = rt.parse_object(kind, found)
+                return parsed.subject if parsed and isinstance(parsed.subject, Link) else None
 
     def addresses(self) -> list[Address]:
         """All IPv4 and IPv6 addresses of the namespace, in the kernel's order."""
@@ -196,6 +217,7 @@ class RouteSocket:
         )
         found: list[object] = []
         complete = True
+        known, present = self._known.get((kind, body), {}), dict[bytes, object]()
         while True:
             for answer, answer_flags, answer_to, _port, answer_body in rt.messages(
                 self._socket.recv(1 << 17)
@@ -204,15 +226,20 @@ class RouteSocket:
                     continue
                 complete = complete and not answer_flags & rt.NLM_F_DUMP_INTR
                 if answer == rt.NLMSG_DONE:
+                    self._known[kind, body] = present
                     return found, complete
                 if answer == rt.NLMSG_ERROR:
                     error = -rt.INT.unpack_from(answer_body)[0]
                     if error in (errno.ENOENT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
                         return found, True  # the table or the family does not exist
                     raise PlatformError("reading the network state", errno=error)
-                parsed = rt.parse_object(answer, answer_body)
-                if parsed is not None:
-                    found.append(parsed.subject)
+                subject = known.get(answer_body)
+                if subject is None:
+                    parsed = rt.parse_object(answer, answer_body)
+                    subject = parsed.subject if parsed is not None else None
+                if subject is not None:
+                    present[answer_body] = subject
+                    found.append(subject)
 
 
 def attribute(kind: int, payload: bytes) -> bytes:

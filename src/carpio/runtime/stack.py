@@ -133,16 +133,16 @@ class Stack:
 
     def replace(self, config: DaemonConfig) -> None:
         """Use another configuration: bind first and be visible second, and the reverse."""
-        leaving = [
-            old
-            for old in self._instances
-            if old.instance not in {new.instance for new in self._of(config)}
-        ]
+        staying = {new.instance for new in self._of(config)}
+        leaving = [old for old in self._instances if old.instance not in staying]
+        is_same = self._instances == self._of(config)
         self._use(config)
-        self._look([*self._of(config), *leaving])
+        if not is_same:
+            self._look([*self._instances, *leaving])
         self._inbox.append(ConfigurationReplaced(config=config.engine_config(self.namespace.name)))
         self.turn()
-        self._look(self._instances)
+        if leaving or is_same:  # in both cases frames and filters may not be those wanted now
+            self._look(self._instances)
         self._remember_groups()
         self.turn()
 
@@ -374,7 +374,7 @@ class Stack:
             if not self._is_guarded:
                 self._guard.claim()
                 self._is_guarded = True
-            refusals = dict(self._plane.install(instances))
+            refusals = dict(self._plane.install(instances, look))
         except PlatformError as error:
             log.debug("carpio: looking at the host: %s", error)  # the refusals are said below
             refusals = {config.instance: str(error) for config in instances}
