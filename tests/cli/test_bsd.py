@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.helpers.bsd_calls import SettingsKeeper
 from tests.helpers.control import serving
+from tests.helpers.lab import need
+from tests.helpers.netns import names
 
 from carpio.bsd.names import COMMANDS
 from carpio.cli.bsd import call_in
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.spec import COMMANDS as ALL
+from carpio.control.messages import Version, VersionResult, encode_result, parse_request
 from carpio.control.network import SettingsRequest
+
+CARPIO = Path(sys.executable).with_name("carpio")
 
 
 def test_commands_without_a_module_are_those_of_the_bsds() -> None:
@@ -51,8 +62,6 @@ def test_the_socket_is_that_of_the_environment_or_named_first(run, tmp_path: Pat
 
 
 def test_a_running_daemon_is_not_started_again(run, tmp_path: Path) -> None:
-    from carpio.control.messages import Version, VersionResult, encode_result, parse_request
-
     keeper = SettingsKeeper()
 
     def reply(line: bytes) -> bytes:
@@ -80,3 +89,38 @@ def test_a_namespace_that_is_not_there_is_told_as_a_jail_would_be(run) -> None:
         1,
         'sysctl: jail "no-such-namespace" not found\n',
     )
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    need("ip")
+    name = next(names())
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    yield name
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+ALONE = """\
+mount --make-rprivate / && mount -t tmpfs none /etc && mount -t tmpfs none /run || exit 99
+"$1" sysctl --start -n net.inet.carp.preempt=1 || exit 98
+"$1" netstat --start -s -p carp | head -n 1
+"$1" sysctl --start -n net.inet.carp.preempt
+cat /etc/carpio/carpio.toml
+"""
+
+
+@pytest.mark.lab
+def test_a_daemon_is_started_when_there_is_none(namespace: str) -> None:
+    done = subprocess.run(
+        ["ip", "netns", "exec", namespace, "sh", "-c", ALONE, "sh", CARPIO],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    started = re.search(r"started the daemon, process ([0-9]+);", done.stderr)
+    if started:
+        os.kill(int(started[1]), signal.SIGTERM)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("0 -> 1\ncarp:\n1\n# Configuration of carpio(8)")
+    assert done.stderr.count("sysctl: ") == done.stderr.count("\n")
+    assert started
