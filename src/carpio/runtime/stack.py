@@ -331,7 +331,10 @@ class Stack:
             self._schedule_look(now)
         if exists and self._is_strange(link):  # it answers for our addresses until it is guarded
             self._schedule_look(now)
-        if link.alias.startswith(ALIAS_PREFIX) or self._refusals:  # its cause may be gone now
+        seen = self._plane.latest.link_at(link.index)
+        is_news = link != seen if exists else seen is not None
+        if (is_news and link.alias.startswith(ALIAS_PREFIX)) or self._refusals:
+            # a cause of refusal may be gone now
             self._schedule_look(Nanoseconds(now + _LOOK_DELAY), _PATIENCE)
 
     def _is_strange(self, link: Link) -> bool:
@@ -375,6 +378,11 @@ class Stack:
                 self._guard.claim()
                 self._is_guarded = True
             refusals = dict(self._plane.install(instances, look))
+            self._places |= {
+                link.index: (link.name, link.master)  # made just now; told of before its alias
+                for link in self._plane.latest.links
+                if link.alias.startswith(ALIAS_PREFIX)
+            }
         except PlatformError as error:
             log.debug("carpio: looking at the host: %s", error)  # the refusals are said below
             refusals = {config.instance: str(error) for config in instances}
