@@ -22,6 +22,7 @@ from carpio.cli.exit_status import ExitStatus
 from carpio.cli.spec import COMMANDS as ALL
 from carpio.control.messages import Version, VersionResult, encode_result, parse_request
 from carpio.control.network import SettingsRequest
+from carpio.errors import CarpioError
 
 CARPIO = Path(sys.executable).with_name("carpio")
 
@@ -73,6 +74,20 @@ def test_a_running_daemon_is_not_started_again(run, tmp_path: Path) -> None:
     with serving(tmp_path / "control.sock", reply):
         outcome = run("sysctl", "--start", "-n", "net.inet.carp.log")
     assert (outcome.exit_status, outcome.stdout, outcome.stderr) == (0, "1\n", "")
+
+
+def test_debug_goes_before_them_as_before_every_command(run) -> None:
+    outcome = run("--debug", "sysctl", "-n", "kern.features")
+    assert (outcome.exit_status, outcome.stdout) == (0, "1\n")
+    with pytest.raises(CarpioError, match="--control"):
+        run("--debug", "sysctl", "--control")
+
+
+def test_help_is_that_of_carpio_when_it_is_the_only_word(run) -> None:
+    outcome = run("netstat", "--help")
+    assert outcome.exit_status is ExitStatus.DONE
+    assert outcome.stdout.startswith("usage: carpio netstat ")
+    assert run("netstat", "--help", "-s").stderr.startswith("netstat: illegal option -- -\n")
 
 
 def test_an_incomplete_option_of_ours_is_told(run) -> None:

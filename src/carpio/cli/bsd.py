@@ -21,8 +21,8 @@ __all__ = ["COMMANDS", "be", "call_in"]
 
 def call_in(argv: Sequence[str]) -> tuple[str, Sequence[str]] | None:
     """Return name and words when `argv` is a command of the BSDs, but for `NAME --help`."""
-    words = argv[1:] if argv[:1] == ["--debug"] else argv
-    if not words or words[0] not in COMMANDS or list(words[1:]) == ["--help"]:
+    words = list(argv[1:] if argv and argv[0] == "--debug" else argv)
+    if not words or words[0] not in COMMANDS or words[1:] == ["--help"]:
         return None
     return words[0], words[1:]
 
