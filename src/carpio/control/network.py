@@ -30,6 +30,7 @@ __all__ = [
     "DeleteMember",
     "Destroy",
     "GroupConfiguration",
+    "GroupName",
     "GroupView",
     "InterfaceView",
     "Line",
@@ -353,6 +354,14 @@ class GroupConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         return f"GroupConfiguration({self.name}, ...)"
 
 
+class GroupName(msgspec.Struct, frozen=True, kw_only=True):
+    """Which group it is; `netns` as a file says it."""
+
+    id: int
+    interface: str
+    netns: str | None
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `configuration`. `settings` are the keys of the file's top level."""
 
@@ -366,3 +375,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     netns_settings: dict[str, dict[str, int]]
     """Of namespaces with settings of their own, those that differ from the top level."""
     groups: list[GroupConfiguration]
+    digests: list[str] = []
+    """For each of `files` what tells its text as it was read from another one."""
+    removed: list[GroupName] = []
+    """Groups that the files had when they were read, and that were taken away since."""

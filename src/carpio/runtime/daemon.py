@@ -214,7 +214,7 @@ class Daemon:
         return configuration(
             self._config,
             file=self._config_path.absolute(),
-            files=self._saved.files,
+            saved=self._saved,
             has_unsaved=self._has_unsaved,
             own=self._own,
             lasting=lasting,

@@ -14,8 +14,8 @@ from carpio.control.messages import (
     RivalStatus,
     VhidStatus,
 )
-from carpio.control.network import Configuration, GroupConfiguration
-from carpio.core.model import EngineView, InstanceView, Nanoseconds, State
+from carpio.control.network import Configuration, GroupConfiguration, GroupName
+from carpio.core.model import EngineView, InstanceKey, InstanceView, Nanoseconds, State
 from carpio.runtime.claims import Claim
 from carpio.wire.ethernet import format_mac
 
@@ -105,19 +105,19 @@ def configuration(
     config: DaemonConfig,
     *,
     file: Path,
-    files: Sequence[Path],
+    saved: DaemonConfig,
     has_unsaved: bool,
     own: str | None,
     lasting: Collection[str | None],
 ) -> Configuration:
     """What runs, in the terms of the configuration file, keys included.
 
-    Groups of the namespace `own` belong to no namespace in the file, those of namespaces that are
-    not `lasting` cannot be in a file.
+    `saved` is what the files said when they were read. Groups of the namespace `own` belong to no
+    namespace in the file, those of namespaces that are not `lasting` cannot be in a file.
     """
     return Configuration(
         file=str(file),
-        files=[str(one) for one in files],
+        files=[str(one) for one in saved.files],
         has_unsaved=has_unsaved,
         settings={name: int(getattr(config, name)) for name in PER_NETNS},
         netns_settings={
@@ -143,4 +143,16 @@ def configuration(
             )
             for one in config.vhids
         ],
+        digests=list(saved.digests),
+        removed=[
+            GroupName(id=key.vhid, interface=key.carpdev, netns=None if netns == own else netns)
+            for netns, key in _missing(saved, config)
+        ],
     )
+
+
+def _missing(saved: DaemonConfig, config: DaemonConfig) -> list[tuple[str | None, InstanceKey]]:
+    """The groups that are in one configuration and not in the other."""
+    running = {(one.netns, one.instance.instance) for one in config.vhids}
+    there = [(one.netns, one.instance.instance) for one in saved.vhids]
+    return [group for group in there if group not in running]
