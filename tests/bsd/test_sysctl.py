@@ -365,7 +365,7 @@ usage: sysctl [-j jail] [-bdehiNnoqTtWx] [-f filename] name[=value] ...
         (["-f"], "sysctl: option requires an argument -- f\n"),
         (
             ["-T", "net.inet.carp.allow=1"],
-            "sysctl: Can't set variables when using -T or -W\n",
+            "sysctl: -T and -W only show\n",
         ),
     ],
 )

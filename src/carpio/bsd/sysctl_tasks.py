@@ -92,7 +92,7 @@ def options_of(argv: Sequence[str]) -> Options:
     if not words and not options.all and options.file is None:
         raise OptionError("")
     if letters & {"T", "W"} and any(split(word)[1] is not None for word in words):
-        raise OptionError("Can't set variables when using -T or -W")
+        raise OptionError("-T and -W only show")
     return options
 
 
