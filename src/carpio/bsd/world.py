@@ -11,6 +11,9 @@ from carpio.control.client import ControlClient
 
 __all__ = ["World"]
 
+PATIENCE_S = 30.0
+"""Long enough for the last of hundreds of callers who change something at the same time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -30,7 +33,7 @@ class World:
 
     def client(self) -> ControlClient:
         """Return a connection to the daemon, made at the first request."""
-        return ControlClient(self.control)
+        return ControlClient(self.control, timeout_s=PATIENCE_S)
 
     def say(self, text: str) -> None:
         """Print a line of output."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from carpio.errors import PlatformError
 from carpio.runtime.namespace import socket_cookie
-from carpio.runtime.privileges import caller_may_change, caller_may_change_network
+from carpio.runtime.privileges import caller_may_change, is_of_our_users
 
 __all__ = ["Caller"]
 
@@ -39,7 +39,10 @@ class Caller:
 
     @contextmanager
     def open_network(self) -> Iterator[int]:
-        """Yield a descriptor of the caller's network namespace. Raises PlatformError."""
+        """Yield a descriptor of the caller's network namespace.
+
+        Raises PlatformError, also for one that belongs to another user namespace.
+        """
         try:
             descriptor = fcntl.ioctl(self._connection.fileno(), _SIOCGSKNS)
         except OSError as error:
@@ -49,6 +52,11 @@ class Caller:
                 remedy="the daemon needs CAP_NET_ADMIN and CAP_SYS_ADMIN to serve others",
             ) from error
         try:
+            if not is_of_our_users(descriptor):
+                raise PlatformError(
+                    "the network namespace belongs to another user namespace",
+                    remedy="run a daemon there",
+                )
             yield descriptor
         finally:
             os.close(descriptor)
@@ -59,7 +67,7 @@ class Caller:
 
     def may_change(self, namespace: int) -> bool:
         """True when the caller may administer a network namespace (descriptor)."""
-        return caller_may_change_network(self._connection, namespace)
+        return caller_may_change(self._connection) and is_of_our_users(namespace)
 
     def may_change_network(self) -> bool:
         """True when the caller may administer the network namespace that he calls from."""

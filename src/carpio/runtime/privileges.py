@@ -1,9 +1,9 @@
 """Who may change something: callers with CAP_NET_ADMIN, not whoever calls himself uid 0.
 
-Judged from the caller's process (SO_PEERCRED, unix(7)): CAP_NET_ADMIN (capabilities(7)), held in
-a user namespace that rules over what is to be changed: the daemon's own for the daemon, for a
-network namespace its owner's or one above (user_namespaces(7)). So root of a container without
-that capability, or in a user namespace of its own, is refused.
+Judged from the caller's process (SO_PEERCRED, unix(7)): CAP_NET_ADMIN (capabilities(7)) in the
+user namespace of the daemon, so that root of a container in one of its own is refused. Network
+namespaces that such a container made are not served at all, not even to look at: everybody can make
+them, fill them with interfaces, and keep the daemon busy.
 
 The process is known by its number, and may run another program by now than the one that
 connected: whoever leaves the socket to somebody else and executes a setuid program would borrow
@@ -19,57 +19,40 @@ import socket
 import struct
 from pathlib import Path
 
-__all__ = ["caller_may_change", "caller_may_change_network", "has_net_admin"]
+__all__ = ["caller_may_change", "has_net_admin", "is_of_our_users"]
 
 _CAP_NET_ADMIN = 12
 _UCRED = struct.Struct("=iII")
-_NS_GET_USERNS, _NS_GET_PARENT = 0xB701, 0xB702
-"""linux/nsfs.h; each returns a new descriptor."""
+_NS_GET_USERNS = 0xB701
+"""linux/nsfs.h; returns a new descriptor."""
 
 
 def caller_may_change(connection: socket.socket) -> bool:
     """True when the process at the other end may administer the daemon's network."""
-    found = _user_namespace_of_admin(connection)
-    return found is not None and found == _identity(os.stat("/proc/self/ns/user"))
-
-
-def caller_may_change_network(connection: socket.socket, namespace: int) -> bool:
-    """True when the process at the other end may administer a network namespace (descriptor)."""
-    found = _user_namespace_of_admin(connection)
-    if found is None:
-        return False
-    try:
-        owner = fcntl.ioctl(namespace, _NS_GET_USERNS)
-    except OSError:  # owned by a user namespace outside of ours
-        return False
-    while True:
-        try:
-            if _identity(os.fstat(owner)) == found:
-                return True
-            above = fcntl.ioctl(owner, _NS_GET_PARENT)
-        except OSError:  # the first user namespace, or ours, has none above
-            return False
-        finally:
-            os.close(owner)
-        owner = above
-
-
-def _user_namespace_of_admin(connection: socket.socket) -> tuple[int, int] | None:
-    """The user namespace in which the caller has CAP_NET_ADMIN, or None."""
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     pid, uid, _gid = _UCRED.unpack(raw)
     if pid <= 0:  # a process of a namespace that we cannot see
-        return None
+        return False
     try:
-        found = _identity(os.stat(f"/proc/{pid}/ns/user"))
+        same_user_namespace = os.readlink(f"/proc/{pid}/ns/user") == os.readlink(
+            "/proc/self/ns/user"
+        )
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return None
-    return found if has_net_admin(status, was_root=uid == 0) else None
+        return False
+    return same_user_namespace and has_net_admin(status, was_root=uid == 0)
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
+def is_of_our_users(namespace: int) -> bool:
+    """True when a network namespace (descriptor) belongs to the user namespace of the daemon."""
+    try:
+        owner = fcntl.ioctl(namespace, _NS_GET_USERNS)
+    except OSError:  # one outside of ours
+        return False
+    try:
+        return os.path.samestat(os.fstat(owner), os.stat("/proc/self/ns/user"))
+    finally:
+        os.close(owner)
 
 
 def has_net_admin(status: str, *, was_root: bool) -> bool:
