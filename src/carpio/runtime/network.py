@@ -126,8 +126,17 @@ class NetworkService:
         old = int(getattr(self._config().settings(name), change.name))
         is_switch = _FIELDS[change.name].kind is Kind.BOOLEAN
         value = bool(change.value) if is_switch else change.value
-        self._use(_with_setting(self._config(), name, self._own, {change.name: value}))
-        stack.replace(self._config())
+        config = self._config()
+        if name == self._own:  # the top level is for all that have no value of their own
+            for other in self._stacks:
+                if other is not stack:
+                    kept = getattr(config.settings(other.namespace.name), change.name)
+                    config = _with_setting(config, str(other.namespace.name), change.name, kept)
+            config = replace(config, **{change.name: value})  # type: ignore[arg-type]  # its kind
+        else:
+            config = _with_setting(config, str(name), change.name, value)
+        self._use(config)
+        stack.replace(config)
         return old, int(value)
 
     # -- changing --------------------------------------------------------------------------
@@ -251,15 +260,9 @@ def _check(change: SettingChange, position: int) -> None:
         )
 
 
-def _with_setting(
-    config: DaemonConfig, name: str | None, own: str | None, values: dict[str, int]
-) -> DaemonConfig:
-    """Return the configuration with other settings in one namespace."""
-    if name == own:
-        return replace(config, **values)  # type: ignore[arg-type]  # by their fields' kinds
-    others = [(netns, one) for netns, one in config.namespaces if netns != name]
-    former = next((one for netns, one in config.namespaces if netns == name), NamespaceSettings())
-    return replace(
-        config,
-        namespaces=(*others, (str(name), replace(former, **values))),  # type: ignore[arg-type]
-    )
+def _with_setting(config: DaemonConfig, netns: str, name: str, value: int) -> DaemonConfig:
+    """Return the configuration with another setting in one namespace that is not the own one."""
+    others = [(one, settings) for one, settings in config.namespaces if one != netns]
+    former = next((own for one, own in config.namespaces if one == netns), NamespaceSettings())
+    changed = replace(former, **{name: value})  # type: ignore[arg-type]  # of the field's kind
+    return replace(config, namespaces=(*others, (netns, changed)))
