@@ -38,7 +38,7 @@ Everybody knows `errors` and `carpio.__version__`; who knows `config` or `contro
 values of `core.model`, of which they are made.
 """
 
-THIRD_PARTY = {"config": {"msgspec"}, "control": {"msgspec"}}
+THIRD_PARTY = {"config": {"msgspec", "tomlkit"}, "control": {"msgspec"}}
 """What packages with a short list may import from outside; none in wire, core, ports and sim."""
 
 RESTRICTED = ("wire", "core", "ports", "sim", "config", "control")
