@@ -6,13 +6,14 @@ Knows what may hold what, and says with an errno(3) why something cannot be. Tou
 from __future__ import annotations
 
 import errno
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 from carpio.config.model import VhidConfig
 from carpio.core.model import InstanceConfig, InstanceKey, IpAddress, Vhid, VirtualAddress
-from carpio.runtime.inventory import ALIAS_PREFIX
+from carpio.runtime.inventory import is_of_a_group
 from carpio.runtime.rtobjects import Address, Link
 from carpio.wire.auth import Key
 
@@ -40,16 +41,13 @@ class Draft:
         """`vhids`: the groups of all namespaces; those of others stay as they are."""
         self.netns = netns
         self._links = {link.name: link for link in links}
-        names = {
-            link.index: link.name
-            for link in self._links.values()
-            if not link.alias.startswith(ALIAS_PREFIX)
-        }
+        names = {one.index: one.name for one in self._links.values() if not is_of_a_group(one)}
         self._plain: dict[str, list[Address]] = {name: [] for name in self._links}
         for address in addresses:
             if address.index in names:
                 self._plain[names[address.index]].append(address)
         self._vhids = list(vhids)
+        self._new_indexes = itertools.count(-1, -1)
 
     # -- links -----------------------------------------------------------------------------
 
@@ -61,12 +59,12 @@ class Draft:
     @property
     def visible_names(self) -> list[str]:
         """The names of interfaces, macvlans of groups left out."""
-        return [n for n, link in self._links.items() if not link.alias.startswith(ALIAS_PREFIX)]
+        return [name for name, link in self._links.items() if not is_of_a_group(link)]
 
     def link(self, name: str) -> Link:
         """The interface of that name. Raises StepRefused."""
         found = self._links.get(name)
-        if found is None or found.alias.startswith(ALIAS_PREFIX):
+        if found is None or is_of_a_group(found):
             raise StepRefused(errno.ENXIO, f"interface {name} does not exist")
         return found
 
@@ -74,15 +72,13 @@ class Draft:
         """Whether the name is taken."""
         return name in self._links
 
-    def ports_of(self, master: Link) -> list[Link]:
-        """The ports of a bridge or bond."""
-        return [link for link in self._links.values() if link.index and link.master == master.index]
+    def new_index(self) -> int:
+        """A number for a new interface until the kernel gives it an index, which is positive."""
+        return next(self._new_indexes)
 
     def name_of(self, index: int) -> str | None:
         """The name of the interface with that index."""
-        return next(
-            (link.name for link in self._links.values() if index and link.index == index), None
-        )
+        return next((link.name for link in self._links.values() if link.index == index), None)
 
     def put_link(self, link: Link, *, instead_of: str | None = None) -> None:
         """Add a link, or change the one called `instead_of`."""
@@ -92,10 +88,8 @@ class Draft:
         self._links[link.name], self._plain[link.name] = link, addresses
 
     def drop_link(self, name: str) -> None:
-        """Remove a link with what it holds."""
+        """Remove a link without groups, with the addresses that it has."""
         del self._links[name], self._plain[name]
-        for group in self.groups_on(name):
-            self.drop_group(group)
 
     # -- ordinary addresses ----------------------------------------------------------------
 
@@ -186,10 +180,14 @@ class Draft:
         return None
 
     def attach(self, key: InstanceKey, address: VirtualAddress) -> None:
-        """Give an address to a group; one that it has gets the new prefix length."""
+        """Give an address to a group; one that it has gets the new prefix length.
+
+        Raises StepRefused, with the numbers of spec 13.3.
+        """
         group = self.group(key)
         if group is None:
-            raise StepRefused(errno.ENOENT, f"there is no vhid {key.vhid} on {key.carpdev}")
+            number = errno.ENOENT if self.groups_on(key.carpdev) else errno.ENOPROTOOPT
+            raise StepRefused(number, f"there is no vhid {key.vhid} on {key.carpdev}")
         held = list(group.instance.addresses)
         places = [n for n, one in enumerate(held) if one.address == address.address]
         if places:

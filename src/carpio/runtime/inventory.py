@@ -32,6 +32,7 @@ __all__ = [
     "bystanders",
     "check_parent",
     "child_name",
+    "is_of_a_group",
     "network_of",
     "ports_below",
     "prefix_length",
@@ -83,7 +84,7 @@ class Inventory:
     @cached_property
     def _networks(self) -> set[str]:
         """The networks of addresses on other interfaces than our macvlans; no host addresses."""
-        ours = {link.index for link in self.links if link.alias.startswith(ALIAS_PREFIX)}
+        ours = {link.index for link in self.links if is_of_a_group(link)}
         return {
             network_of(a.address, a.prefix_length)
             for a in self.addresses
@@ -168,6 +169,11 @@ def take(routes: RouteSocket) -> Inventory:
     )
 
 
+def is_of_a_group(link: Link) -> bool:
+    """True for the macvlan of a group; an alias alone is what anybody may write."""
+    return link.kind == "macvlan" and link.alias.startswith(ALIAS_PREFIX)
+
+
 def check_parent(inventory: Inventory, link: Link) -> None:
     """Raise PlatformError when groups cannot live on `link`, with the remedy."""
 
@@ -217,7 +223,7 @@ def bystanders(look: Inventory, parents: set[str]) -> list[Link]:
         and not link.flags & IFF_LOOPBACK
         and not look.is_port(link)
         and link.name not in parents
-        and not link.alias.startswith(ALIAS_PREFIX)
+        and not is_of_a_group(link)
     ]
 
 
