@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from carpio.bsd.addresses import Resolve
 from carpio.bsd.keywords import FAMILIES
 from carpio.bsd.messages import IfconfigError
 from carpio.bsd.shell import statements, words_of
-from carpio.bsd.words import Change, parse_change
+from carpio.bsd.words import Change, PlacedChange, parse_change
 from carpio.errors import ConfigError
 
-__all__ = ["PlacedChange", "change_of", "parse_lines", "without_command"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedChange:
-    """A change and what its messages begin with: `FILE:LINE`, or the name of the command."""
-
-    place: str
-    change: Change
+__all__ = ["change_of", "parse_lines", "without_command"]
 
 
 def parse_lines(text: str, name: str, resolve: Resolve) -> list[PlacedChange]:

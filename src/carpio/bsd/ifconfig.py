@@ -7,11 +7,9 @@ a call, or a file of calls, changes is one `configure` request: all or nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from carpio.bsd.batch import PlacedChange, parse_lines
 from carpio.bsd.call import (
     Call,
     ChangeCall,
@@ -21,26 +19,12 @@ from carpio.bsd.call import (
     ListCall,
     parse_call,
 )
-from carpio.bsd.hosts import namer, resolver
-from carpio.bsd.messages import (
-    USAGE,
-    IfconfigError,
-    no_such_interface,
-    not_permitted,
-    refusal,
-)
+from carpio.bsd.keywords import KINDS
+from carpio.bsd.messages import USAGE, IfconfigError, no_such_interface
 from carpio.bsd.options import OptionError
-from carpio.bsd.words import KINDS, Change, parse_change, with_mac
 from carpio.bsd.world import World
-from carpio.control.client import ControlClient, NotPermitted, NotReachable, Refused
-from carpio.control.network import (
-    Configure,
-    ConfigureResult,
-    Line,
-    Network,
-    NetworkRequest,
-    SetLink,
-)
+from carpio.control.client import NotReachable
+from carpio.control.network import Network, NetworkRequest
 from carpio.errors import CarpioError, ConfigError
 
 __all__ = ["run"]
@@ -82,11 +66,9 @@ def _carry_out(call: Call, world: World) -> int:
         world.enter(call.jail)
     match call.what:
         case ChangeCall(interface=interface, words=words):
-            change = parse_change(interface, words, resolver(world.root))
-            return _Changer(world).apply([PlacedChange(_NAME, change)])
+            return _change(interface, words, world)
         case FileCall(file=file):
-            text, name = _text_of(file, world)
-            return _Changer(world).apply(parse_lines(text, name, resolver(world.root)))
+            return _change_all(file, world)
         case GroupCall(group=group):
             _show_group(group, world)
         case ListCall():
@@ -94,6 +76,29 @@ def _carry_out(call: Call, world: World) -> int:
         case _:
             assert_never(call.what)
     return 0
+
+
+# -- changing; each call imports only what it needs, for commands are to answer at once ------
+
+
+def _change(interface: str, words: Sequence[str], world: World) -> int:
+    """Change one interface. Raises CarpioError."""
+    from carpio.bsd.change import Changer
+    from carpio.bsd.hosts import resolver
+    from carpio.bsd.words import PlacedChange, parse_change
+
+    change = parse_change(interface, words, resolver(world.root))
+    return Changer(world).apply([PlacedChange(_NAME, change)])
+
+
+def _change_all(file: str, world: World) -> int:
+    """Carry out the lines of a file. Raises CarpioError."""
+    from carpio.bsd.batch import parse_lines
+    from carpio.bsd.change import Changer
+    from carpio.bsd.hosts import resolver
+
+    text, name = _text_of(file, world)
+    return Changer(world).apply(parse_lines(text, name, resolver(world.root)))
 
 
 def _text_of(file: str, world: World) -> tuple[str, str]:
@@ -111,25 +116,22 @@ def _text_of(file: str, world: World) -> tuple[str, str]:
 # -- looking ---------------------------------------------------------------------------------
 
 
-def _network(client: ControlClient, *, keys: bool = False) -> Network:
-    return client.ask(NetworkRequest(keys=keys), Network)
-
-
 def _show_group(group: str, world: World) -> None:
     from carpio.bsd.show import members_of
 
     with world.client() as client:
-        network = _network(client)
+        network = client.ask(NetworkRequest(), Network)
     for name in members_of(network, group):
         world.say(name)
 
 
 def _show(call: ListCall, world: World) -> None:
     """Print what is asked for. Raises CarpioError."""
-    from carpio.bsd.show import interface_lines, selected  # changes need no rendering
+    from carpio.bsd.hosts import namer
+    from carpio.bsd.show import interface_lines, selected
 
     with world.client() as client:
-        network = _network(client, keys=call.with_keys)
+        network = client.ask(NetworkRequest(keys=call.with_keys), Network)
     views = selected(network, call)
     if call.interface is not None and not views:
         raise IfconfigError(no_such_interface(call.interface))
@@ -140,81 +142,3 @@ def _show(call: ListCall, world: World) -> None:
     for view in views:
         for line in interface_lines(view, network.interfaces, call, name_of):
             world.say(line)
-
-
-# -- changing --------------------------------------------------------------------------------
-
-
-class _Changer:
-    """Sends changes as one request, and tells what came of it."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def apply(self, placed: Sequence[PlacedChange]) -> int:
-        """Carry out all changes or none; return the exit status. Raises CarpioError."""
-        for one in placed:
-            for remark in one.change.remarks:
-                self._tell(one.place, remark)
-        with self._world.client() as client:
-            placed = self._completed(placed, client)
-            if len(placed) == 1 and not placed[0].change.steps:
-                self._require(placed[0].change.interface, _network(client))
-            placed = [one for one in placed if one.change.steps]
-            if not placed:
-                return 0
-            return self._send(placed, client)
-
-    def _send(self, placed: Sequence[PlacedChange], client: ControlClient) -> int:
-        lines = [Line(one.change.interface, list(one.change.steps)) for one in placed]
-        try:
-            result = client.ask(Configure(lines), ConfigureResult)
-        except NotPermitted as error:
-            for text in not_permitted(lines, str(error)):
-                self._tell(placed[0].place, text)
-            return 1
-        except Refused as error:
-            number, texts = refusal(lines, error)
-            for text in texts:
-                self._tell(_NAME if number is None else placed[number].place, text)
-            return 1
-        for one, name in zip(placed, result.interfaces, strict=False):
-            if one.change.is_renaming or name != one.change.interface:
-                self._world.say(name)
-        return 0
-
-    def _completed(
-        self, placed: Sequence[PlacedChange], client: ControlClient
-    ) -> list[PlacedChange]:
-        """Return the changes with the addresses that are made from MACs. Raises CarpioError."""
-        if not any(one.change.wants_mac for one in placed):
-            return list(placed)
-        network = _network(client)
-        completed = []
-        for one in placed:
-            change = one.change
-            if change.wants_mac:
-                try:
-                    change = with_mac(change, self._mac_of(change, network))
-                except IfconfigError as error:
-                    raise ConfigError([f"{one.place}: {error}"]) from error
-            completed.append(replace(one, change=change))
-        return completed
-
-    def _mac_of(self, change: Change, network: Network) -> str:
-        """Return the MAC that the interface will have. Raises IfconfigError."""
-        view = next((v for v in network.interfaces if v.name == change.interface), None)
-        if view is None:
-            raise IfconfigError(no_such_interface(change.interface))
-        given = [s.mac for s in change.steps if isinstance(s, SetLink) and s.mac is not None]
-        mac = given[-1] if given else view.mac
-        if mac is None or mac == "random":
-            raise IfconfigError(f"eui64: the MAC of {view.name} is not known")
-        return mac
-
-    def _require(self, interface: str, network: Network) -> None:
-        if all(view.name != interface for view in network.interfaces):
-            raise IfconfigError(no_such_interface(interface))
-
-    def _tell(self, place: str, text: str) -> None:
-        print(text if text.startswith("\t") else f"{place}: {text}", file=self._world.stderr)

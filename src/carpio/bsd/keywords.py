@@ -9,7 +9,7 @@ from typing import Final
 
 from carpio.control.network import SetLink
 
-__all__ = ["FAMILIES", "KEYWORDS", "About", "Family", "Keyword"]
+__all__ = ["FAMILIES", "KEYWORDS", "KINDS", "About", "Family", "Keyword"]
 
 
 @unique
@@ -50,6 +50,8 @@ class Keyword:
     """The family that it applies to, or None for any."""
 
 
+KINDS: Final = ("bridge", "epair", "lo", "vlan")
+"""What can be created."""
 FAMILIES: Final[Mapping[str, Family]] = {
     "inet": Family.INET,
     "inet6": Family.INET6,

@@ -95,6 +95,8 @@ def refusal(lines: list[Line], error: Refused) -> tuple[int | None, list[str]]:
     number = error.errno or 0
     text = _special(name, step, number) or _called(_call_of(step), number)
     more = str(error)
+    if more == no_such_interface(name):
+        return error.line, [more]  # whatever else is said to be missing
     if not number:
         text = f"{_call_of(step)[0]}: {more}"
     told = more in text or more == os.strerror(number)
@@ -139,13 +141,11 @@ def _called(call: tuple[str, bool], number: int) -> str:
     name, is_terse = call
     if is_terse and number == errno.EPERM:
         return f"{name}: permission denied"
-    if is_terse and number == errno.ENXIO:
-        return f"{name}: no such interface"
     return f"{name}: {error_text(number)}"
 
 
 def _call_of(step: Step) -> tuple[str, bool]:
-    """Return what FreeBSD calls the system call of a step, and whether it words two errors anew."""
+    """Return what FreeBSD calls the system call of a step, and whether it says "permission denied"."""
     match step:
         case Create():
             return "SIOCIFCREATE2", False

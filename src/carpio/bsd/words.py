@@ -23,7 +23,7 @@ from carpio.bsd.addresses import (
     parse_mac,
 )
 from carpio.bsd.group_words import GroupWords
-from carpio.bsd.keywords import FAMILIES, KEYWORDS, About, Family, Keyword
+from carpio.bsd.keywords import FAMILIES, KEYWORDS, KINDS, About, Family, Keyword
 from carpio.bsd.messages import IfconfigError, bad_value, error_text, no_such_interface
 from carpio.bsd.numbers import leading_number
 from carpio.control.network import (
@@ -38,10 +38,8 @@ from carpio.control.network import (
     TakeFrom,
 )
 
-__all__ = ["KINDS", "Change", "parse_change", "with_mac"]
+__all__ = ["Change", "PlacedChange", "parse_change", "with_mac"]
 
-KINDS: Final = ("bridge", "epair", "lo", "vlan")
-"""What can be created."""
 _NUMBERED: Final = re.compile(rf"({'|'.join(KINDS)})[0-9]*")
 _DOTTED: Final = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
 _LOOPBACK: Final = re.compile(r"lo[0-9]*")
@@ -67,6 +65,14 @@ class Change:
     """The last step's address is to be completed by `with_mac`."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedChange:
+    """A change and what its messages begin with: `FILE:LINE`, or the name of the command."""
+
+    place: str
+    change: Change
+
+
 def parse_change(interface: str, words: Sequence[str], resolve: Resolve = no_names) -> Change:
     """Return what the words after an interface's name ask for. Raises IfconfigError."""
     if not all(_is_text(word) for word in (interface, *words)):
@@ -75,7 +81,7 @@ def parse_change(interface: str, words: Sequence[str], resolve: Resolve = no_nam
         if words and words[0] in ("create", "plumb"):
             raise IfconfigError(f"{interface}: not a name for an interface")
         raise IfconfigError(no_such_interface(interface))
-    return _Reader(interface, words, resolve).read()
+    return _Reader(interface, _beginning(words), resolve).read()
 
 
 def with_mac(change: Change, mac: str) -> Change:
@@ -98,43 +104,53 @@ def _is_text(word: str) -> bool:
     return "\0" not in word
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beginning:
+    """Whether the interface is made, and of which family all the rest speaks."""
+
+    creates: bool
+    vlan: dict[str, str]
+    """Values of vlan and vlandev that directly follow: a family may come after them."""
+    family_word: str
+    rest: list[str]
+
+
+def _beginning(words: Sequence[str]) -> _Beginning:
+    rest = list(words)
+    vlan: dict[str, str] = {}
+    creates = bool(rest) and rest[0] in ("create", "plumb")
+    if creates:
+        rest.pop(0)
+        while len(rest) > 1 and rest[0] in ("vlan", "vlandev"):
+            word = rest.pop(0)
+            vlan[word] = rest.pop(0)
+    family_word = rest.pop(0) if rest and rest[0] in FAMILIES else "inet"
+    return _Beginning(creates=creates, vlan=vlan, family_word=family_word, rest=rest)
+
+
 class _Reader:
     """The words of one call, and what was read of them so far."""
 
-    def __init__(self, interface: str, words: Sequence[str], resolve: Resolve) -> None:
+    def __init__(self, interface: str, beginning: _Beginning, resolve: Resolve) -> None:
         self._interface = interface
-        self._left = list(words)
-        self._resolve = resolve
+        self._creates, self._vlan = beginning.creates, beginning.vlan
+        self._family = FAMILIES[beginning.family_word]
+        self._group = GroupWords(self._family, beginning.family_word)
+        self._address = AddressWords(self._family, resolve)
+        self._left = beginning.rest
         self._steps: list[Step] = []
         self._remarks: list[str] = []
         self._names = {interface}
-        self._creates = False
-        self._vlan: dict[str, str] = {}
         self._last: str | None = None
         """The word after which nothing may come."""
-        self._may_show_passphrase = False
+        self._may_show_passphrase = "pass" in self._vlan.values()
         """Whether a word without meaning may be the rest of a passphrase with blanks."""
 
     def read(self) -> Change:
         """Return the whole change. Raises IfconfigError."""
-        if self._left and self._left[0] in ("create", "plumb"):
-            self._creates = bool(self._left.pop(0))
-            self._read_vlan()
-        self._family, family_word = Family.INET, "inet"
-        if self._left and self._left[0] in FAMILIES:
-            family_word = self._left.pop(0)
-            self._family = FAMILIES[family_word]
-        self._group = GroupWords(self._family, family_word)
-        self._address = AddressWords(self._family, self._resolve)
         while self._left:
             self._take(self._left.pop(0))
         return self._finish()
-
-    def _read_vlan(self) -> None:
-        """Read what directly follows `create`: it may be followed by a family."""
-        while self._left and self._left[0] in ("vlan", "vlandev"):
-            word = self._left.pop(0)
-            self._vlan[word] = self._value_of(word)
 
     def _take(self, word: str) -> None:
         if self._last is not None:
@@ -147,12 +163,13 @@ class _Reader:
         if keyword.only is not None and keyword.only is not self._family:
             raise IfconfigError(f"{word}: only for {keyword.only.value} addresses")
         self._take_keyword(keyword, word, value)
-        self._may_show_passphrase = self._may_show_passphrase or keyword.name == "pass"
 
     def _value_of(self, word: str) -> str:
         if not self._left:
             raise IfconfigError(f"'{word}' requires argument")
-        return self._left.pop(0)
+        value = self._left.pop(0)
+        self._may_show_passphrase = self._may_show_passphrase or "pass" in (word, value)
+        return value
 
     def _take_keyword(self, keyword: Keyword, word: str, value: str) -> None:
         name = keyword.name
