@@ -12,7 +12,7 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -79,6 +79,8 @@ class Guard:
         self._ruleset = Ruleset()
         self._handles: Mapping[str, tuple[int, ...]] = {}
         """Of the rules as we wrote them; empty until then, also after a claim."""
+        self._content: table.Content | None = None
+        """All that is in the table, as read back when it was installed last."""
         self._checked_at = 0.0
         """When the table was last seen to be as installed; 0: others touched it since."""
 
@@ -135,6 +137,7 @@ class Guard:
                 opened.close()
         self._netlink = self._watch = None
         self._gate_sets, self._ruleset, self._handles = (), Ruleset(), {}
+        self._content = None
         self._checked_at = 0.0
 
     def remove(self) -> None:
@@ -167,6 +170,7 @@ class Guard:
                 return
             except PlatformError as error:
                 # a gate expired, or somebody changed a plain table, since we looked
+                self._checked_at = 0.0
                 last = attempt == _INSTALL_ATTEMPTS - 1
                 if last or error.errno not in (errno.ENOENT, errno.EEXIST):
                     remedy = _NEEDS if error.errno in _NO_SUPPORT else ""
@@ -175,7 +179,7 @@ class Guard:
                     ) from error
 
     def _install(self, wanted: Ruleset) -> None:
-        present = table.read_content(self._socket)
+        present = self._present()
         intact: dict[str, tuple[Rule, ...]] = {
             chain.name: chain.rules
             for chain in self._ruleset.chains
@@ -186,8 +190,18 @@ class Guard:
             self._transact([table.new_table(self._flags), *messages])
             present = table.read_content(self._socket)
         self._gate_sets = _gate_sets(present.sets)
-        self._ruleset, self._handles = wanted, present.rules
+        self._ruleset, self._handles, self._content = wanted, present.rules, present
         self._checked_at = time.monotonic()
+
+    def _present(self) -> table.Content:
+        """What is in the table; read only where it can have changed since it was read last."""
+        if self._content is None or self._is_doubtful():
+            return table.read_content(self._socket)
+        gates = {
+            name: {key: data for key, data, _left in table.read_elements(self._socket, name)}
+            for name in self._gate_sets
+        }
+        return replace(self._content, elements={**self._content.elements, **gates})
 
     def _is_doubtful(self) -> bool:
         """True when the table may be another than the one that was installed last."""

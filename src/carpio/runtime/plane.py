@@ -38,7 +38,7 @@ from carpio.runtime.rtnetlink import (
     add_address,
     add_local_route,
     delete_address,
-    delete_link,
+    delete_links,
     delete_macvlans,
     delete_route,
     open_route_socket,
@@ -162,8 +162,8 @@ class Plane:
         previous = [h.config for h in self._holdings.values()]
         changed = previous != list(instances)
         self._install_guard([*previous, *instances] if changed else instances, look)
-        for key in [key for key in self._holdings if key not in wanted]:
-            self._remove_holding(self._holdings.pop(key))
+        unwanted = [key for key in self._holdings if key not in wanted]
+        self._remove_holdings([self._holdings.pop(key) for key in unwanted])
         for key, config in wanted.items():
             holding = self._holdings.setdefault(
                 key, _Holding(config=config, mac=virtual_mac(config.vhid))
@@ -193,7 +193,7 @@ class Plane:
         steps: list[Callable[[], object]] = [
             lambda: self._guard.close(places),
             lambda: self._routes.execute([delete_macvlans()]),
-            *(lambda h=h: self._remove_holding(h) for h in self._holdings.values()),
+            lambda: self._remove_holdings([*self._holdings.values()]),
             lambda: self._remove_strangers(host.take(self._routes)),
             lambda: remove_rules(self._routes, host.take(self._routes)),
             lambda: self._settings.restore({k.name: k.index for k in self._routes.links()}),
@@ -337,7 +337,7 @@ class Plane:
         self._refuse_foreign_holders(holding, look, name)
         if not config.addresses:
             if holding.child:
-                self._remove_holding(holding)
+                self._remove_holdings([holding])
             return
         if parent.index not in self._settled:
             parent_settings = {k.format(parent.name): v for k, v in _PARENT_SETTINGS.items()}
@@ -451,12 +451,14 @@ class Plane:
             names = ", ".join(sorted(map(str, missing)))
             raise PlatformError(f"{child.name} does not keep {names}")
 
-    def _remove_holding(self, holding: _Holding) -> None:
-        self._guard.close([(holding.config.carpdev, holding.mac)])
-        if holding.child:
-            self._routes.execute([delete_link(holding.child)])
-        self._routes.execute([route.deleting for route in holding.backup_routes])
-        holding.child, holding.serving = 0, False
+    def _remove_holdings(self, holdings: Sequence[_Holding]) -> None:
+        if not holdings:
+            return
+        self._guard.close([(holding.config.carpdev, holding.mac) for holding in holdings])
+        self._routes.execute(delete_links([h.child for h in holdings if h.child]))
+        self._routes.execute([route.deleting for h in holdings for route in h.backup_routes])
+        for holding in holdings:
+            holding.child, holding.serving = 0, False
 
     def _remove_strangers(self, look: Inventory) -> Inventory:
         """Remove macvlans and backup routes that an earlier process left behind."""
@@ -465,15 +467,15 @@ class Plane:
             for h in self._holdings.values()
             if (parent := look.link(h.config.carpdev)) is not None
         }
-        requests = [
-            delete_link(link.index)
+        strangers = [
+            link.index
             for link in look.links
             if link.alias.startswith(ALIAS_PREFIX)
             and link.kind == "macvlan"
             and link.alias != f"{ALIAS_PREFIX}{names.get(link.name)}"
         ]
         ours = {str(ip_network(a)) for h in self._holdings.values() for a in h.addresses}
-        requests += [
+        requests = delete_links(strangers) + [
             delete_route(r.destination, oif=r.oif, table=BACKUP_TABLE)
             for r in look.backup_routes
             if r.destination not in ours

@@ -117,7 +117,7 @@ def configuration(
     """
     return Configuration(
         file=str(file),
-        files=[str(one) for one in saved.files],
+        files=[str(one.absolute()) for one in saved.files],
         has_unsaved=has_unsaved,
         settings={name: int(getattr(config, name)) for name in PER_NETNS},
         netns_settings={

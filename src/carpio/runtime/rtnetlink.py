@@ -31,6 +31,7 @@ __all__ = [
     "attribute",
     "delete_address",
     "delete_link",
+    "delete_links",
     "delete_macvlans",
     "delete_route",
     "delete_rule",
@@ -48,6 +49,8 @@ _BATCH = 128
 """Messages in one send: their acknowledgements must fit the receive buffer."""
 _LINK_GROUP = 0x63727000
 """Group of our macvlans (ip-link(8)): hundreds of links go at once, or for 40 ms each."""
+_DOOMED_GROUP = _LINK_GROUP + 1
+"""Group of those among them that are about to go."""
 _IPV4_SETTINGS = {"rp_filter": 8, "arp_announce": 18, "arp_ignore": 19, "arp_notify": 22}
 """IPV4_DEVCONF_* (linux/ip.h): settings that can also be written by netlink."""
 
@@ -293,6 +296,19 @@ def set_link_down(index: int) -> Request:
 def delete_link(index: int) -> Request:
     """Remove an interface and what it holds."""
     return Request(rt.RTM_DELLINK, 0, rt.IFINFO.pack(0, 0, index, 0, 0), "deleting the link")
+
+
+def delete_links(indexes: Sequence[int]) -> list[Request]:
+    """Remove interfaces of ours in one step of the kernel: one by one each costs 10 to 40 ms."""
+    if len(indexes) < 2:
+        return [delete_link(index) for index in indexes]
+    doomed = _u32(rt.IFLA_GROUP, _DOOMED_GROUP)
+    requests = [
+        Request(rt.RTM_SETLINK, 0, rt.IFINFO.pack(0, 0, index, 0, 0) + doomed, "choosing the link")
+        for index in indexes
+    ]
+    body = rt.IFINFO.pack(0, 0, 0, 0, 0) + doomed
+    return [*requests, Request(rt.RTM_DELLINK, 0, body, "deleting the links")]
 
 
 def delete_macvlans() -> Request:
