@@ -203,12 +203,40 @@ COMMANDS: Final = (
         name="reload",
         module="reload",
         summary="Let the daemon read its configuration again.",
-        synopsis="[--control SOCKET]",
+        synopsis="[--discard] [--control SOCKET]",
         description=(
             "A file with problems changes nothing: they are printed and the daemon goes on "
-            "with what it has.",
+            "with what it has. The same when that would lose what ifconfig and sysctl changed.",
         ),
-        arguments=(_CONTROL,),
+        arguments=(
+            Argument(
+                name="--discard",
+                doc="Drop what ifconfig and sysctl changed since the files were read.",
+            ),
+            _CONTROL,
+        ),
+    ),
+    Command(
+        name="save",
+        module="save",
+        summary="Write what ifconfig and sysctl changed into the configuration files.",
+        synopsis="[--yes] [--control SOCKET]",
+        description=(
+            "Prints the difference, without passphrases, and asks before it writes. Comments and "
+            "layout stay. Groups are changed and removed where they are; new ones come to the end "
+            "of the main file. A changed passphrase is written into the file of its group, which "
+            "others may not read from then on. All files are written, or none.",
+            "Refused when somebody has edited a file since the daemon read it. A group in a "
+            "network namespace without a name cannot be saved: it is named and left out.",
+        ),
+        arguments=(
+            Argument(name="--yes", doc="Write without asking. Needed where there is no terminal."),
+            _CONTROL,
+        ),
+        examples=(
+            ("carpio save", "keep what was tried"),
+            ("carpio reload --discard", "forget it"),
+        ),
     ),
     Command(
         name="ifconfig",

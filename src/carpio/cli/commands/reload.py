@@ -15,7 +15,7 @@ __all__ = ["run"]
 def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
     """Let the daemon read its files again, and pass on its warnings."""
     with ControlClient(environment.control_path(arguments.control)) as client:
-        result = client.ask(Reload(), ReloadResult)
+        result = client.ask(Reload(discard=arguments.discard), ReloadResult)
     for warning in result.warnings:
         environment.remark(f"warning: {warning}")
     return ExitStatus.DONE
