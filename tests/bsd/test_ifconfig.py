@@ -1,6 +1,8 @@
 """ifconfig as a whole: transcripts of calls, and what must hold for all of them."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,6 @@ from tests.helpers.transcripts import Transcript, read_transcripts
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 ALL = [one for file in sorted(TRANSCRIPTS.glob("*.txt")) for one in read_transcripts(file)]
-SECRETS = re.compile(r'"passphrase": "([^"]+)"')
 
 
 def place_of(transcript: Transcript) -> str:
@@ -141,6 +142,18 @@ def test_the_transcripts_cover_every_keyword():
 
     typed = {word for transcript in ALL for word in transcript.argv[1:]}
     assert sorted(set(KEYWORDS) - typed) == []
+
+
+def test_a_call_loads_nothing_but_what_reaches_the_daemon_and_its_own_modules():
+    script = (
+        "import sys, carpio.bsd.world, carpio.control.network; before = set(sys.modules)\n"
+        "import carpio.bsd.ifconfig, carpio.bsd.change, carpio.bsd.hosts, carpio.bsd.show\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert [name for name in loaded if not name.startswith("carpio.bsd.")] == []
+    assert not {"carpio.bsd.batch", "carpio.bsd.shell", "carpio.bsd.rcconf"} & set(loaded)
 
 
 # -- what scripts look for -------------------------------------------------------------------

@@ -145,7 +145,7 @@ def _called(call: tuple[str, bool], number: int) -> str:
 
 
 def _call_of(step: Step) -> tuple[str, bool]:
-    """Return what FreeBSD calls the system call of a step, and whether it says "permission denied"."""
+    """Return what FreeBSD calls a step, and whether it has words of its own for EPERM."""
     match step:
         case Create():
             return "SIOCIFCREATE2", False
