@@ -137,6 +137,21 @@ def test_no_address_is_made_from_a_mac_that_is_none():
         with_mac(change, "0a:00:00:01")
 
 
+def test_no_part_of_a_passphrase_with_blanks_is_looked_up_as_a_host():
+    asked = []
+
+    def resolve(name: str, _version: int) -> str:
+        asked.append(name)
+        return "10.0.0.1"
+
+    with pytest.raises(IfconfigError, match="not shown"):
+        parse_change("em0", ["vhid", "1", "pass", "open", "sesame.now", "alias"], resolve)
+    assert asked == []
+    change = parse_change("em0", ["vhid", "1", "pass", "open", "alias", "www/32"], resolve)
+    assert asked == ["www"]
+    assert change.steps[1].address == "10.0.0.1"
+
+
 def test_words_without_effect_leave_no_steps():
     assert parse_change("em0", ["tso", "metric", "0"]) == Change(interface="em0", steps=())
 

@@ -80,14 +80,14 @@ class AddressWords:
             case _:
                 self._flags[name.removeprefix("-")] = not name.startswith("-")
 
-    def take_address(self, word: str, interfaces: frozenset[str]) -> None:
+    def take_address(self, word: str, interfaces: frozenset[str], resolve: Resolve) -> None:
         """Read a word that is no keyword: the address, then the other end of a link."""
         if self._peer is not None:
             raise bad_value(word)
         if self._family is Family.INET6:
-            address, width = parse_inet6(word, self._resolve, interfaces)
+            address, width = parse_inet6(word, resolve, interfaces)
         else:
-            address, width = parse_inet(word, self._resolve)
+            address, width = parse_inet(word, resolve)
         if self._address is None:
             self._address = address
             self._prefix_length = self._prefix_length if width is None else width

@@ -137,6 +137,7 @@ class _Reader:
         self._family = FAMILIES[beginning.family_word]
         self._group = GroupWords(self._family, beginning.family_word)
         self._address = AddressWords(self._family, resolve)
+        self._resolve = resolve
         self._left = beginning.rest
         self._steps: list[Step] = []
         self._remarks: list[str] = []
@@ -145,6 +146,8 @@ class _Reader:
         """The word after which nothing may come."""
         self._may_show_passphrase = "pass" in self._vlan.values()
         """Whether a word without meaning may be the rest of a passphrase with blanks."""
+        self._is_after_passphrase = False
+        """Whether no keyword came since: then it is not even looked up as the name of a host."""
 
     def read(self) -> Change:
         """Return the whole change. Raises IfconfigError."""
@@ -160,6 +163,7 @@ class _Reader:
             self._take_address(word)
             return
         value = self._value_of(word) if keyword.has_value else ""
+        self._is_after_passphrase = "pass" in (word, value)
         if keyword.only is not None and keyword.only is not self._family:
             raise IfconfigError(f"{word}: only for {keyword.only.value} addresses")
         self._take_keyword(keyword, word, value)
@@ -261,7 +265,8 @@ class _Reader:
             if self._family is Family.LINK:
                 self._steps.append(SetLink(mac=parse_mac(word)))
             else:
-                self._address.take_address(word, frozenset(self._names))
+                resolve = no_names if self._is_after_passphrase else self._resolve
+                self._address.take_address(word, frozenset(self._names), resolve)
         except IfconfigError:
             if self._may_show_passphrase and not _LIKE_ADDRESS.match(word):
                 raise IfconfigError(
