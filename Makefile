@@ -52,6 +52,7 @@ check: lint types unit ## Lint, types, unit tests with 100 % branch coverage of 
 .PHONY: lab
 lab: setup ## Tests in network namespaces, as root, and with Debian's ucarp and keepalived
 	scripts/setup peers
+	$(BIN)/python -m compileall -q src
 	$(BIN)/python -m pytest tests -m '(lab or interop) and not slow'
 
 .PHONY: test
