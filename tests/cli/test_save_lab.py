@@ -129,6 +129,41 @@ def test_a_file_that_was_edited_meanwhile_is_not_written(machine: Machine) -> No
     assert machine.file.read_text() == "# mine\n"
 
 
+NAMELESS = """
+ip link add eth0 type veth peer name wire0
+ip link set eth0 up; ip link set wire0 up; ip addr add 10.2.0.1/24 dev eth0
+"$1" ifconfig --control "$2" eth0 vhid 3 pass n3w 10.2.0.9/24 alias &&
+"$1" sysctl --control "$2" net.inet.carp.preempt=1
+echo ready
+cat
+"""
+
+
+def test_what_runs_in_a_namespace_without_a_name_is_neither_saved_nor_lost(
+    machine: Machine,
+) -> None:
+    machine.did("ifconfig", *ADD)
+    with subprocess.Popen(
+        ("unshare", "-n", "sh", "-c", NAMELESS, "sh", str(carpio_command()), str(machine.control)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert [other.stdout.readline() for _ in range(2)][-1] == "ready\n"
+        done = machine.carpio("save", "--yes")
+        assert (done.returncode, done.stderr.partition(" is left out: ")[0]) == (0, "3@eth0")
+        assert machine.file.read_text().count("[[vhid]]") == 1
+        assert "[[netns]]" not in machine.file.read_text()
+        assert machine.did("save").startswith("nothing to save")
+        machine.file.write_text(machine.file.read_text().replace("advskew = 100", "advskew = 7"))
+        machine.did("reload")
+        assert [one[:2] for one in machine.groups()] == [(1, 7), (3, 0)]
+        machine.did("reload", "--discard")
+        assert [one[:2] for one in machine.groups()] == [(1, 7)]
+        other.communicate("")
+
+
 FULL = """
 mount -t tmpfs -o size=8k,nr_inodes=20 none "$1"
 cp "$1.copy" "$1/c.toml"

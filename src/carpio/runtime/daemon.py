@@ -187,7 +187,8 @@ class Daemon:
 
     def _reload(self, *, discard: bool = False) -> ReloadResult:
         """Validate, then swap. Raises ConfigError, PlatformError or ControlError unchanged."""
-        config = self._load()
+        loaded = self._load()
+        config = loaded if discard else self._with_nameless(loaded)
         if not discard and self._has_unsaved and not _is_same(config, self._config):
             raise ControlError(
                 "what ifconfig and sysctl changed is not in the configuration files: "
@@ -195,7 +196,7 @@ class Daemon:
             )
         missing = [name for name in self._names(config) if name not in self._stacks]
         added = self._stacks.make(missing, config)
-        self._saved = config
+        self._saved = loaded
         self._use(config)
         for stack in self._stacks:
             if stack in added:
@@ -207,7 +208,18 @@ class Daemon:
 
     @property
     def _has_unsaved(self) -> bool:
-        return not _is_same(self._config, self._saved)
+        return not _is_same(self._config, self._with_nameless(self._saved))
+
+    def _with_nameless(self, config: DaemonConfig) -> DaemonConfig:
+        """Add what runs in namespaces without a name: no file says it, so none can drop it."""
+        names = [stack.namespace.name for stack in self._stacks if not stack.namespace.has_name]
+        vhids = (one for one in self._config.vhids if one.netns in names)
+        namespaces = (one for one in self._config.namespaces if one[0] in names)
+        return replace(
+            config,
+            vhids=(*config.vhids, *vhids),
+            namespaces=(*config.namespaces, *namespaces),
+        )
 
     def _configuration(self) -> Configuration:
         lasting = {stack.namespace.name for stack in self._stacks if stack.namespace.has_name}

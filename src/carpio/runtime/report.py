@@ -113,7 +113,7 @@ def configuration(
     """What runs, in the terms of the configuration file, keys included.
 
     `saved` is what the files said when they were read. Groups of the namespace `own` belong to no
-    namespace in the file, those of namespaces that are not `lasting` cannot be in a file.
+    namespace in the file; what is in namespaces that are not `lasting` cannot be in a file.
     """
     return Configuration(
         file=str(file),
@@ -127,6 +127,7 @@ def configuration(
                 if (value := getattr(settings, name)) is not None
             }
             for netns, settings in config.namespaces
+            if netns in lasting
         },
         groups=[
             GroupConfiguration(
