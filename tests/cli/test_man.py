@@ -16,6 +16,7 @@ from carpio.cli.spec import COMMANDS
 from carpio.config.load import load_config
 from carpio.config.schema import NETNS, TOP_LEVEL, VHID
 from carpio.control.messages import Demote, Status, parse_reply, parse_request
+from carpio.control.network import Configure
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -95,7 +96,8 @@ def test_the_example_of_a_status_is_one_and_complete() -> None:
 
 
 def test_the_examples_of_messages_are_messages() -> None:
-    request, result, error = blocks("control.md", "json")
+    request, result, error, change = blocks("control.md", "json")
+    assert isinstance(parse_request(change.encode())[1], Configure)
     assert parse_request(request.encode()) == (1, Demote("maintenance", 200))
     assert parse_reply(result.encode()).error is None
     refused = parse_reply(error.encode()).error

@@ -71,7 +71,7 @@ class Create(msgspec.Struct, frozen=True, tag_field="do", tag="create"):
 
 
 class Destroy(msgspec.Struct, frozen=True, tag_field="do", tag="destroy"):
-    """Remove the interface; of an epair both ends. Refused while it carries groups."""
+    """Remove the interface and the groups that it carries; of an epair both ends."""
 
 
 class SetLink(msgspec.Struct, frozen=True, tag_field="do", tag="link"):
