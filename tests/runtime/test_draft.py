@@ -89,6 +89,15 @@ def test_removed_interface_frees_its_name_and_its_addresses() -> None:
     assert made.plain_elsewhere("eth1", OWN[0].address) is None
 
 
+def test_addresses_of_a_removed_interface_are_told_once_until_it_is_gone() -> None:
+    made = draft()
+    assert made.take_leaving(OWN[1].address) == []
+    made.drop_link("eth0")
+    assert made.take_leaving(OWN[1].address) == [("eth0", OWN[1])]
+    assert made.take_leaving(OWN[1].address) == []
+    assert made.take_leaving(OWN[0].address) == [("eth0", OWN[0])]
+
+
 # -- ordinary addresses --------------------------------------------------------------------
 
 

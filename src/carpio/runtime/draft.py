@@ -48,6 +48,7 @@ class Draft:
                 self._plain[names[address.index]].append(address)
         self._vhids = list(vhids)
         self._new_indexes = itertools.count(-1, -1)
+        self._leaving: list[tuple[str, Address]] = []
 
     # -- links -----------------------------------------------------------------------------
 
@@ -89,7 +90,8 @@ class Draft:
 
     def drop_link(self, name: str) -> None:
         """Remove a link without groups, with the addresses that it has."""
-        del self._links[name], self._plain[name]
+        del self._links[name]
+        self._leaving += [(name, address) for address in self._plain.pop(name)]
 
     # -- ordinary addresses ----------------------------------------------------------------
 
@@ -121,6 +123,12 @@ class Draft:
     def drop_plain(self, name: str, address: Address) -> None:
         """Remove an ordinary address."""
         self._plain[name].remove(address)
+
+    def take_leaving(self, address: IpAddress) -> list[tuple[str, Address]]:
+        """Where the address is until a link that was removed is really gone; told once."""
+        found = [one for one in self._leaving if one[1].address == address]
+        self._leaving = [one for one in self._leaving if one not in found]
+        return found
 
     # -- groups ----------------------------------------------------------------------------
 

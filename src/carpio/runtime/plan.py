@@ -3,20 +3,17 @@
 Every step is first taken on a `Draft`, so that what cannot be is refused before anything is
 touched. Linux is changed in two parts: `before` the groups (interfaces made and changed,
 ordinary addresses removed, which a group may be about to take over) and `after` them (ordinary
-addresses added, interfaces moved or removed). So an address that moves between an interface and
-a group is never with both.
+addresses added, interfaces moved, and at the very end removed, which cannot be taken back). So an
+address that moves between an interface and a group is never with both.
 """
 
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import assert_never
 
-from carpio.config.addresses import Unusable, interface_name, parse_virtual_address
 from carpio.config.model import VhidConfig
 from carpio.control.messages import StepError
 from carpio.control.network import (
@@ -33,11 +30,11 @@ from carpio.control.network import (
     Step,
     TakeFrom,
 )
-from carpio.core.model import InstanceKey, IpAddress, State, Vhid, VirtualAddress
+from carpio.core.model import InstanceKey, IpAddress, State, Vhid
 from carpio.errors import PlatformError
 from carpio.runtime import rtobjects as rt
 from carpio.runtime.draft import Draft, StepRefused
-from carpio.runtime.inventory import Inventory, check_parent
+from carpio.runtime.inventory import Inventory, check_parent, is_of_a_group
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.operations import (
     Action,
@@ -52,6 +49,13 @@ from carpio.runtime.operations import (
     SetFlags,
 )
 from carpio.runtime.rtobjects import Address, Link
+from carpio.runtime.step_values import (
+    check_name,
+    ordinary_address,
+    parse_address,
+    parse_mac,
+    parse_virtual,
+)
 from carpio.wire.auth import Key
 
 __all__ = ["Others", "Plan", "plan"]
@@ -98,6 +102,7 @@ def plan(lines: Sequence[Line], draft: Draft, others: Others) -> Plan:
             writer.take(position, step)
         made.interfaces.append(writer.interface)
     made.vhids = draft.vhids
+    made.after.sort(key=lambda action: action.undo is None)
     left = {(one.netns, one.instance.instance) for one in draft.vhids}
     gone = [key for key in made.touched if (draft.netns, key) not in left]
     for key in gone:
@@ -166,12 +171,12 @@ class _LineWriter:
 
     def _create(self, step: Create) -> None:
         name = self._free_name(step.kind) if self.interface == step.kind else self.interface
-        _check_name(name)
         names = [name]
         if step.kind == "epair":
             base = name.removesuffix("a")
             names = [f"{base}a", f"{base}b"]
         for one in names:
+            check_name(one)
             if self._draft.has_link(one):
                 raise StepRefused(errno.EEXIST, f"interface {one} already exists")
         if step.kind == "vlan" and (step.vlan is None or step.parent is None):
@@ -185,9 +190,18 @@ class _LineWriter:
             parent=parent.name if parent else "",
         )
         self._before(creation, RemoveLink(names[0]))
-        for one in names:
-            self._draft.put_link(_new_link(one, _MADE_KINDS[step.kind]))
+        for link in self._new_links(names, _MADE_KINDS[step.kind]):
+            self._draft.put_link(link)
         self.interface = names[0]
+
+    def _new_links(self, names: Sequence[str], kind: str) -> list[Link]:
+        """New interfaces; of two each is the other's other end."""
+        indexes = [self._draft.new_index() for _ in names]
+        others = reversed(indexes) if len(indexes) > 1 else [0]
+        return [
+            _new_link(name, kind, index, other)
+            for name, index, other in zip(names, indexes, others, strict=True)
+        ]
 
     def _free_name(self, kind: str) -> str:
         taken = {*self._draft.names, *self._others.names()}
@@ -200,8 +214,15 @@ class _LineWriter:
         link = self._draft.link(self.interface)
         if link.kind not in _MADE_KINDS.values():
             raise StepRefused(errno.EINVAL, f"{link.name} is not an interface that can be removed")
+        going = [link]
+        if link.kind == "veth" and link.lower and not link.lower_elsewhere:
+            other = self._draft.name_of(link.lower)
+            going += [self._draft.link(other)] if other else []
+        for one in going:
+            self._refuse_groups(one)
         self._after(RemoveLink(link.name), None)
-        self._draft.drop_link(link.name)
+        for one in going:
+            self._draft.drop_link(one.name)
 
     def _set_link(self, step: SetLink) -> None:
         link = self._draft.link(self.interface)
@@ -211,7 +232,7 @@ class _LineWriter:
             rt.IFF_NOARP: None if step.arp is None else not step.arp,
             rt.IFF_UP: step.up,
         }
-        mac = _parse_mac(step.mac) if step.mac is not None else None
+        mac = parse_mac(step.mac) if step.mac is not None else None
         values = {"mtu": step.mtu, "mac": mac, "alias": step.description}
         changes = {name: value for name, value in values.items() if value is not None}
         if changes:
@@ -228,13 +249,14 @@ class _LineWriter:
             self._rename(link, step.name)
 
     def _rename(self, link: Link, name: str) -> None:
-        _check_name(name)
+        check_name(name)
         if name == link.name:
             return
         if self._draft.has_link(name):
             raise StepRefused(errno.EEXIST, f"interface {name} already exists")
         self._refuse_groups(link)
         self._before(ChangeLink(link=link.name, name=name), ChangeLink(link=name, name=link.name))
+        self._plan.after = [_renamed(action, link.name, name) for action in self._plan.after]
         self._draft.put_link(replace(link, name=name), instead_of=link.name)
         self.interface = name
 
@@ -254,11 +276,11 @@ class _LineWriter:
         self._before(
             ChangeLink(link=member, master=bridge.name), ChangeLink(link=member, master="")
         )
-        self._draft.put_link(replace(port, master=bridge.index or -1))
+        self._draft.put_link(replace(port, master=bridge.index))
 
     def _delete_member(self, member: str) -> None:
         bridge, port = self._bridge(), self._draft.link(member)
-        if not port.master or port.master != (bridge.index or -1):
+        if port.master != bridge.index:
             raise StepRefused(errno.ENOENT, f"{member} is not a port of {bridge.name}")
         self._before(
             ChangeLink(link=member, master=""), ChangeLink(link=member, master=bridge.name)
@@ -283,9 +305,10 @@ class _LineWriter:
         if self._draft.has_link(self.interface):
             raise StepRefused(errno.EEXIST, f"interface {self.interface} already exists")
         for link in self._others.look(namespace):
-            if link.name == self.interface:
+            if link.name == self.interface and not is_of_a_group(link):
                 self._before(FetchLink(link.name, namespace), MoveLink(link.name, namespace))
-                self._draft.put_link(replace(link, index=0, master=0, flags=0))
+                index = self._draft.new_index()
+                self._draft.put_link(replace(link, index=index, lower=0, master=0, flags=0))
                 return
         raise StepRefused(errno.ENXIO, f"interface {self.interface} does not exist")
 
@@ -332,32 +355,53 @@ class _LineWriter:
         if step.address is None:
             self._delete_first(name)
             return
-        address = _parse_address(step.address)
-        if plain := self._draft.plain_on(name, address):
-            self._remove_plain(name, plain)
+        address = parse_address(step.address)
+        if self._remove_plain(name, address):
             return
         group = self._draft.group_with(address, name)
         if group is None or group.instance.carpdev != name:
             raise StepRefused(errno.EADDRNOTAVAIL, f"{address} is not on {name}")
-        self._touch(group.instance.instance)
-        self._draft.detach(group, address, keep_empty=False)
+        self._detach(group, address)
 
     def _delete_first(self, name: str) -> None:
         if plain := self._draft.first_ipv4(name):
-            self._remove_plain(name, plain)
+            self._remove_one(name, plain)
         elif found := self._draft.first_group_with_ipv4(name):
-            self._touch(found[0].instance.instance)
-            self._draft.detach(found[0], found[1].address, keep_empty=False)
+            self._detach(found[0], found[1].address)
         else:
             raise StepRefused(errno.EADDRNOTAVAIL, f"{name} has no IPv4 address")
 
-    def _remove_plain(self, name: str, address: Address) -> None:
-        self._before(RemovePlain(name, address), AddPlain(name, address))
+    def _detach(self, group: VhidConfig, address: IpAddress) -> None:
+        """Take an address from a group; one that goes with it is forced into no state."""
+        key = group.instance.instance
+        self._touch(key)
+        self._draft.detach(group, address, keep_empty=False)
+        if self._draft.group(key) is None:
+            self._plan.states = [(one, state) for one, state in self._plan.states if one != key]
+
+    def _remove_plain(self, name: str, address: IpAddress) -> bool:
+        """Remove an ordinary address, with whichever prefix lengths; False if there is none."""
+        found = False
+        while plain := self._draft.plain_on(name, address):
+            self._remove_one(name, plain)
+            found = True
+        return found
+
+    def _remove_one(self, name: str, address: Address) -> None:
         self._draft.drop_plain(name, address)
+        self._take_away(name, address)
+
+    def _take_away(self, name: str, address: Address) -> None:
+        """Let an ordinary address be removed, or not added in the first place."""
+        adding = AddPlain(name, address)
+        waiting = [action for action in self._plan.after if action.do != adding]
+        if len(waiting) == len(self._plan.after):
+            self._before(RemovePlain(name, address), adding)
+        self._plan.after = waiting
 
     def _add_address(self, step: AddAddress) -> None:
         link = self._draft.link(self.interface)
-        address = _parse_address(step.address)
+        address = parse_address(step.address)
         if step.prefix_length > address.max_prefixlen:
             raise StepRefused(errno.EINVAL, f"{address}: bad value (width too large)")
         if holder := self._draft.plain_elsewhere(link.name, address):
@@ -374,15 +418,16 @@ class _LineWriter:
 
     def _attach(self, step: AddAddress, vhid: int, address: IpAddress) -> None:
         key = self._key(vhid)
-        virtual = _parse_virtual(address, step.prefix_length)
+        virtual = parse_virtual(address, step.prefix_length)
         holder = self._draft.group_with(address, self.interface)
         if holder is not None and holder.instance.carpdev != self.interface:
             raise StepRefused(errno.EEXIST, f"{address} belongs to {holder.name}")
         first = self._draft.first_ipv4(self.interface) if step.replace else None
         if first is not None and address.version == 4:
-            self._remove_plain(self.interface, first)
-        if plain := self._draft.plain_on(self.interface, address):
-            self._remove_plain(self.interface, plain)
+            self._remove_one(self.interface, first)
+        self._remove_plain(self.interface, address)
+        for name, leaving in self._draft.take_leaving(address):
+            self._take_away(name, leaving)
         if holder is not None and holder.instance.instance != key:
             self._touch(holder.instance.instance)
             self._draft.detach(holder, address, keep_empty=True)
@@ -400,10 +445,9 @@ class _LineWriter:
             raise StepRefused(errno.EOPNOTSUPP, "anycast addresses are not supported")
         first = self._draft.first_ipv4(name) if step.replace else None
         if first is not None and address.version == 4 and first.address != address:
-            self._remove_plain(name, first)
-        if former := self._draft.plain_on(name, address):
-            self._remove_plain(name, former)
-        added = _plain_address(step, address)
+            self._remove_one(name, first)
+        self._remove_plain(name, address)
+        added = ordinary_address(step, address)
         self._after(AddPlain(name, added), RemovePlain(name, added))
         self._draft.put_plain(name, added)
 
@@ -414,82 +458,31 @@ def _change(link: str, values: Mapping[str, object]) -> ChangeLink:
     return ChangeLink(
         link=link,
         mtu=mtu if isinstance(mtu, int) else None,
-        mac=mac if isinstance(mac, bytes) else None,
+        mac=mac if isinstance(mac, bytes) and mac else None,  # that of a new one is not known
         description=alias if isinstance(alias, str) else None,
     )
 
 
-def _new_link(name: str, kind: str) -> Link:
+def _renamed(action: Action, former: str, name: str) -> Action:
+    """The same for an interface that has another name by then."""
+    do, undo = action.do, action.undo
+    if isinstance(do, AddPlain) and isinstance(undo, RemovePlain) and do.link == former:
+        return replace(action, do=replace(do, link=name), undo=replace(undo, link=name))
+    return action
+
+
+def _new_link(name: str, kind: str, index: int, lower: int) -> Link:
     return Link(
-        index=0,
+        index=index,
         name=name,
         kind=kind,
         mac=b"",
         hardware=rt.ARPHRD_ETHER,
         flags=0,
         operstate=0,
-        lower=0,
+        lower=lower,
         lower_elsewhere=False,
         master=0,
         mtu=1500,
         alias="",
     )
-
-
-def _plain_address(step: AddAddress, address: IpAddress) -> Address:
-    broadcast = _parse_address(step.broadcast) if step.broadcast else None
-    if broadcast is not None and broadcast.version != 4:
-        raise StepRefused(errno.EINVAL, f"{broadcast} is not a broadcast address")
-    if broadcast is None and address.version == 4 and step.peer is None:
-        broadcast = ip_interface(f"{address}/{step.prefix_length}").network.broadcast_address
-    peer = _parse_address(step.peer) if step.peer else None
-    if peer is not None and peer.version != address.version:
-        raise StepRefused(errno.EINVAL, f"{peer} is of another family")
-    return Address(
-        index=0,
-        address=address,
-        prefix_length=step.prefix_length,
-        flags=rt.IFA_F_NODAD if step.no_dad and address.version == 6 else 0,
-        peer=peer,
-        broadcast=broadcast,
-        preferred_s=rt.FOREVER if step.preferred_s is None else step.preferred_s,
-        valid_s=rt.FOREVER if step.valid_s is None else step.valid_s,
-    )
-
-
-def _parse_address(text: str) -> IpAddress:
-    try:
-        address = ip_address(text)
-    except ValueError as error:
-        raise StepRefused(errno.EINVAL, f"{text}: bad value") from error
-    if not isinstance(address, IPv4Address) and address.scope_id:
-        raise StepRefused(errno.EINVAL, f"{text}: bad value; the zone is the interface's")
-    return address
-
-
-def _parse_virtual(address: IpAddress, prefix_length: int) -> VirtualAddress:
-    try:
-        return parse_virtual_address(f"{address}/{prefix_length}")
-    except Unusable as error:
-        raise StepRefused(errno.EINVAL, str(error)) from error
-
-
-def _parse_mac(text: str) -> bytes:
-    if text == "random":
-        raw = bytearray(os.urandom(6))
-        raw[0] = raw[0] & 0xFC | 0x02  # locally administered, of one station (IEEE 802)
-        return bytes(raw)
-    try:
-        mac = bytes.fromhex(text.replace(":", ""))
-    except ValueError:
-        mac = b""
-    if len(mac) != 6 or mac[0] & 1:
-        raise StepRefused(errno.EINVAL, f"{text}: bad value")
-    return mac
-
-
-def _check_name(name: str) -> None:
-    try:
-        interface_name(name)
-    except Unusable as error:
-        raise StepRefused(errno.EINVAL, str(error)) from error
