@@ -111,7 +111,12 @@ def test_a_daemon_has_nothing_of_its_callers(
     for name in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "LISTEN_FDS"):
         monkeypatch.setenv(name, "caller's")
     monkeypatch.setenv("KEPT", "yes")
-    start(control, program(SERVES))
+    before = os.umask(0o077)
+    try:
+        start(control, program(SERVES))
+    finally:
+        os.umask(before)
+    assert control.parent.stat().st_mode & 0o777 == 0o755
     (pid,) = pids(control)
     process = Path(f"/proc/{pid}")
     assert os.getsid(pid) == pid
@@ -120,6 +125,7 @@ def test_a_daemon_has_nothing_of_its_callers(
     assert sorted(path.name for path in (process / "fd").iterdir())[:3] == ["0", "1", "2"]
     assert b"caller's" not in (process / "environ").read_bytes()
     assert b"KEPT=yes\0" in (process / "environ").read_bytes()
+    assert "Umask:\t0022\n" in (process / "status").read_text()
     limit = next(
         line for line in (process / "limits").read_text().splitlines() if "file size" in line
     )
@@ -233,6 +239,14 @@ def test_without_a_log_the_end_of_a_daemon_is_told_all_the_same(control: Path) -
     (control.parent / "daemon.log").mkdir(parents=True)
     with pytest.raises(ControlError, match="ended with status 3; its log is /dev/null"):
         start(control, program("sys.exit(3)\n"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_log_of_somebody_else_is_not_written(control: Path) -> None:
+    control.parent.mkdir()
+    (control.parent / "daemon.log").write_text("")
+    os.chown(control.parent / "daemon.log", 1234, 1234)
+    assert start(control, program(SERVES))[-1].endswith("it logs to /dev/null")
 
 
 def test_a_long_log_is_put_aside(control: Path) -> None:

@@ -58,9 +58,9 @@ def start_daemon(
     """Return when a daemon answers at `control`, with remarks on what was done for it.
 
     If nobody listens there, `command`, which is how to call carpio(8), gets the words `daemon
-    --config ... --control ...` and runs in a session of its own, in the caller's namespaces. What
-    it says goes to daemon.log beside the socket, or nowhere where there can be no such file. A
-    missing `config` is made, with comments alone.
+    --config ... --control ...` and runs in a session of its own, in the caller's namespaces and
+    control group. What it says goes to daemon.log beside the socket, or nowhere where there can
+    be no such file. A missing `config` is made, with comments alone.
 
     Raises ControlError with the daemon's exit status and its last words when it ends instead,
     NotReachable when it does not answer in time, and PlatformError.
@@ -134,8 +134,11 @@ def _is_locked(descriptor: int) -> bool:
 
 
 def _make_directory(path: Path) -> None:
+    """Make a directory unless it is there, open to all whatever the caller's umask."""
     try:
-        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o755)
     except OSError as error:
         raise PlatformError(
             f"making {path}", errno=error.errno or 0, remedy="run as root"
