@@ -46,7 +46,9 @@ __all__ = [
 
 _T = TypeVar("_T")
 _BATCH = 128
-"""Messages in one send: their acknowledgements must fit the receive buffer."""
+"""Messages in one send: their errors must fit the receive buffer."""
+_PATIENCE = struct.pack("@ll", 5, 0)
+"""A struct timeval. A time-out of Python would cost a poll for each message."""
 _LINK_GROUP = 0x63727000
 """Group of our macvlans (ip-link(8)): hundreds of links go at once, or for 40 ms each."""
 _DOOMED_GROUP = _LINK_GROUP + 1
@@ -78,7 +80,7 @@ def open_route_socket(groups: Sequence[int] = ()) -> socket.socket:
         opened.setblocking(False)
     else:
         opened.setsockopt(rt.SOL_NETLINK, rt.NETLINK_GET_STRICT_CHK, 1)
-        opened.settimeout(5.0)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
     return opened
 
 
@@ -142,18 +144,25 @@ class RouteSocket:
                 raise PlatformError(request.what, errno=error)
 
     def _execute_batch(self, requests: Sequence[Request]) -> list[int]:
+        """Ask for an acknowledgement of the last only: of others the kernel tells the errors.
+
+        It carries messages out and answers in their order.
+        """
         positions: dict[int, int] = {}
         wire = bytearray()
+        last = 0
         for position, request in enumerate(requests):
-            sequence = next(self._sequence)
-            positions[sequence] = position
-            flags = request.flags | rt.NLM_F_REQUEST | rt.NLM_F_ACK
+            last = next(self._sequence)
+            positions[last] = position
+            flags = request.flags | rt.NLM_F_REQUEST
+            if position == len(requests) - 1:
+                flags |= rt.NLM_F_ACK
             length = rt.HEADER.size + len(request.body)
-            wire += rt.HEADER.pack(length, request.type, flags, sequence, 0) + request.body
+            wire += rt.HEADER.pack(length, request.type, flags, last, 0) + request.body
         results = [0] * len(requests)
         self.executed += len(requests)
         self._socket.send(wire)
-        while positions:
+        while last in positions:
             for kind, _flags, sequence, _port, body in rt.messages(self._socket.recv(1 << 17)):
                 if kind == rt.NLMSG_ERROR and sequence in positions:
                     results[positions.pop(sequence)] = -rt.INT.unpack_from(body)[0]
