@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 from tests.helpers.life import Film, Node, config, footprint, group, start, wait_for, write_config
 
+from carpio.errors import ControlError
 from carpio.lab.flood import Flood
 from carpio.lab.implementation import carpio_command
 from carpio.lab.observe import Capture
@@ -103,18 +105,13 @@ def test_leaving_daemon_does_not_touch_what_another_one_holds(lab: Lab) -> None:
     assert nodes[1].state("2@eth0") == "MASTER"
 
 
-@pytest.mark.parametrize("where", ["option", "group"])
-def test_namespace_that_does_not_exist_ends_the_daemon_with_the_remedy(
-    lab: Lab, where: str
-) -> None:
+def test_namespace_option_that_names_none_ends_the_daemon_with_the_remedy(lab: Lab) -> None:
     host = lab["a"]
-    text = config(group(netns="nobody-made")) if where == "group" else config(group())
-    options = ("--netns", "nobody-made") if where == "option" else ()
-    path = write_config(host, text)
+    path = write_config(host, config(group()))
     before = footprint(host)
     child = host.spawn(
         *(str(carpio_command()), "daemon", "--config", str(path), "--control"),
-        *(str(host.directory / "control.sock"), *options),
+        *(str(host.directory / "control.sock"), "--netns", "nobody-made"),
         log="daemon.log",
     )
     assert child.wait(10) == 1
@@ -123,3 +120,30 @@ def test_namespace_that_does_not_exist_ends_the_daemon_with_the_remedy(
         "make it with `ip netns add nobody-made`\n"
     )
     assert footprint(host) == before
+
+
+def test_groups_wait_for_their_namespace_and_wait_again_when_it_has_gone(lab: Lab) -> None:
+    """What `carpio save` wrote of a jail must not keep the daemon from starting at boot."""
+    name = f"{lab['a'].namespace}-late"
+    node = start(lab["a"], config(group(), group(name="late", netns=name)))
+    node.become_master()
+    assert node.view("late")["state"] == "INIT"
+    assert f"ip netns add {name}" in node.view("late")["reason"]
+    with pytest.raises(ControlError, match="ip netns add"):
+        node.ask("state", name="late", state="master")
+    for _time in range(2):
+        subprocess.run(("ip", "netns", "add", name), check=True)
+        try:
+            run_in(name, "ip link add eth0 type veth peer name eth1")
+            run_in(name, "ip link set eth0 up && ip link set eth1 up")
+            node.wait_for_state("BACKUP", "late", timeout_s=6)
+        finally:
+            subprocess.run(("ip", "netns", "del", name), check=True)
+        wait_for(lambda: node.state("late") == "INIT", "the namespace is missed", 6)
+        assert f"network namespace {name} is gone" in node.daemon.log
+    assert node.state() == "MASTER"
+    assert node.daemon.terminate() == 0
+
+
+def run_in(netns: str, line: str) -> None:
+    subprocess.run(("ip", "netns", "exec", netns, "sh", "-c", line), check=True)

@@ -10,7 +10,6 @@ from ipaddress import ip_interface
 import pytest
 from tests.helpers.life import Film, Node, config, group, lost, start, wait_for, write_config
 
-from carpio.errors import ControlError
 from carpio.lab.flood import Flood
 from carpio.lab.observe import Capture
 from carpio.lab.probe import Probe
@@ -159,14 +158,12 @@ def test_invalid_file_at_sighup_is_logged_and_changes_nothing(lab: Lab) -> None:
     assert (view["state"], view["advskew"]) == ("MASTER", 0)
 
 
-def test_namespace_that_does_not_exist_is_refused_and_changes_nothing(lab: Lab) -> None:
+def test_group_in_a_namespace_that_does_not_exist_waits_and_disturbs_nobody(lab: Lab) -> None:
     node = start(lab["a"], config(group(SHARED4)))
     node.become_master()
-    with pytest.raises(ControlError, match=r"nobody-made.*ip netns add"):
-        node.reload(config(group(SHARED4), group(ADDED4, vhid=2, netns="nobody-made")))
-    node.daemon.child.send(signal.SIGHUP)
-    node.daemon.wait_for_log("nobody-made.*ip netns add")
-    assert [vhid["name"] for vhid in node.ask("status")["vhids"]] == ["1@eth0"]
+    node.reload(config(group(SHARED4), group(ADDED4, vhid=2, name="late", netns="nobody-made")))
+    node.daemon.wait_for_log("its groups wait: .*nobody-made.*ip netns add")
+    assert node.view("late")["state"] == "INIT"
     assert node.state() == "MASTER"
     assert node.daemon.terminate() == 0
 

@@ -47,7 +47,13 @@ from carpio.runtime.caller import Caller
 from carpio.runtime.clock import MonotonicClock
 from carpio.runtime.logs import LogWriter, level_for
 from carpio.runtime.network import NetworkService
-from carpio.runtime.report import WallClock, configuration, demotion_status, vhid_status
+from carpio.runtime.report import (
+    WallClock,
+    absent_status,
+    configuration,
+    demotion_status,
+    vhid_status,
+)
 from carpio.runtime.server import ControlServer
 from carpio.runtime.stacks import Stacks
 from carpio.runtime.waiting import be_punctual, wait
@@ -79,10 +85,11 @@ class Daemon:
         )
         self._server = ControlServer(control, self._answer, self._clock)
         try:
-            self._stacks.make(self._names(self._config), self._config)
+            self._stacks.make(self._base, self._config)
         except BaseException:
             self._leave()
             raise
+        self._stacks.await_missing(self._names(self._config))
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then leave gracefully."""
@@ -95,6 +102,7 @@ class Daemon:
         try:
             for stack in self._stacks:
                 stack.start()
+            self._look_around()
             be_punctual()
             _notify_ready()
             while not self._stopping:
@@ -118,7 +126,7 @@ class Daemon:
         self._stacks.turn(ready)
         if not rest:
             self._server.serve(ready)
-        self._forget(self._stacks.forget_dead())
+        self._look_around()
         if wakened.fileno() in ready:
             self._obey_signals(wakened.recv(64))
 
@@ -159,10 +167,14 @@ class Daemon:
         """The namespace that the top level of the file is about first of all."""
         return self._netns[0] if len(self._netns) == 1 else None
 
+    @property
+    def _base(self) -> list[str | None]:
+        """The namespaces that must be there: the daemon's own unless others were named."""
+        return list(self._netns) or [None]
+
     def _names(self, config: DaemonConfig) -> list[str | None]:
-        """The namespaces to serve: the daemon's own unless others were named, and the groups'."""
-        base: list[str | None] = list(self._netns) or [None]
-        return list(dict.fromkeys([*base, *(vhid.netns for vhid in config.vhids)]))
+        """The namespaces to serve: those that must be there, and those of groups."""
+        return list(dict.fromkeys([*self._base, *(vhid.netns for vhid in config.vhids)]))
 
     def _lasting(self) -> list[str | None]:
         """The namespaces to serve even when no group is left there."""
@@ -178,12 +190,20 @@ class Daemon:
         others = (one.log for _, one in self._config.namespaces if one.log is not None)
         log.setLevel(level_for(max(self._config.log, *others, 0)))
 
-    def _forget(self, names: Sequence[str]) -> None:
-        """Drop what was configured in namespaces that are gone."""
-        if not names:
-            return
-        self._config = _without(self._config, names)
-        self._saved = _without(self._saved, names)
+    def _look_around(self) -> None:
+        """Follow namespaces that come and go.
+
+        What files say of one that is gone waits for its return, what else ran there is dropped.
+        """
+        gone = self._stacks.look_around(self._config)
+        if gone:
+            kept = [one for one in self._saved.vhids if one.netns in gone]
+            settings = [one for one in self._saved.namespaces if one[0] in gone]
+            left = _without(self._config, gone)
+            self._config = replace(
+                left, vhids=(*left.vhids, *kept), namespaces=(*left.namespaces, *settings)
+            )
+            self._stacks.await_missing(self._names(self._config))
 
     def _reload(self, *, discard: bool = False) -> ReloadResult:
         """Validate, then swap. Raises ConfigError, PlatformError or ControlError unchanged."""
@@ -194,15 +214,12 @@ class Daemon:
                 "what ifconfig and sysctl changed is not in the configuration files: "
                 "`carpio save` keeps it, `carpio reload --discard` drops it"
             )
-        missing = [name for name in self._names(config) if name not in self._stacks]
-        added = self._stacks.make(missing, config)
         self._saved = loaded
         self._use(config)
         for stack in self._stacks:
-            if stack in added:
-                stack.start()
-            else:
-                stack.replace(config)
+            stack.replace(config)
+        self._stacks.await_missing(self._names(config))
+        self._look_around()
         log.info("carpio: configuration read again: %d groups", len(config.vhids))
         return ReloadResult(warnings=list(config.warnings))
 
@@ -269,12 +286,14 @@ class Daemon:
     def _status(self) -> Status:
         views = {stack.namespace.name: stack.view() for stack in self._stacks}
         return Status(
-            vhids=[self._vhid_status(vhid, views[vhid.netns]) for vhid in self._config.vhids],
+            vhids=[self._vhid_status(vhid, views.get(vhid.netns)) for vhid in self._config.vhids],
             demotion=demotion_status(list(views.values())),
         )
 
-    def _vhid_status(self, vhid: VhidConfig, engine: EngineView) -> VhidStatus:
+    def _vhid_status(self, vhid: VhidConfig, engine: EngineView | None) -> VhidStatus:
         stack = self._stacks.named(vhid.netns)
+        if stack is None or engine is None:
+            return absent_status(vhid, self._stacks.why_absent(vhid.netns))
         key = vhid.instance.instance
         view = next(view for view in engine.instances if view.instance == key)
         return vhid_status(
@@ -291,16 +310,17 @@ class Daemon:
         return demotion_status([stack.view() for stack in self._stacks])
 
     def _set_state(self, request: SetState) -> VhidStatus:
-        found = [
-            vhid
-            for vhid in self._config.vhids
-            if request.name in (vhid.name, str(vhid.instance.instance))
+        vhids = self._config.vhids
+        found = [one for one in vhids if one.name == request.name] or [
+            one for one in vhids if str(one.instance.instance) == request.name
         ]
         if len(found) != 1:
             known = ", ".join(vhid.name for vhid in self._config.vhids) or "none"
             raise ControlError(f"no group is called {request.name}; known: {known}")
         (vhid,) = found
         stack = self._stacks.named(vhid.netns)
+        if stack is None:
+            raise ControlError(f"{vhid.name}: {self._stacks.why_absent(vhid.netns)}")
         wanted = State[request.state.upper()]
         refusal = stack.refusal(vhid.instance.instance)
         if refusal is not None and wanted is State.MASTER:

@@ -19,7 +19,7 @@ from carpio.core.model import EngineView, InstanceKey, InstanceView, Nanoseconds
 from carpio.runtime.claims import Claim
 from carpio.wire.ethernet import format_mac
 
-__all__ = ["WallClock", "configuration", "demotion_status", "vhid_status"]
+__all__ = ["WallClock", "absent_status", "configuration", "demotion_status", "vhid_status"]
 
 
 class WallClock:
@@ -86,6 +86,30 @@ def vhid_status(
                 for claim in claims
             ),
         ],
+    )
+
+
+def absent_status(config: VhidConfig, why: str) -> VhidStatus:
+    """One group of a namespace that is not served yet."""
+    instance = config.instance
+    return VhidStatus(
+        vhid=instance.vhid,
+        interface=instance.carpdev,
+        netns=config.netns,
+        name=config.name,
+        state="INIT",
+        since=None,
+        reason=f"refused: {why}",
+        advbase=instance.advbase,
+        advskew=instance.advskew,
+        effective_advskew=instance.advskew,
+        demotion=0,
+        addresses=[str(address) for address in instance.addresses],
+        peer=None,
+        last_advert=None,
+        next_deadline=None,
+        counters={},
+        rivals=[],
     )
 
 

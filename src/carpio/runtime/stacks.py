@@ -35,6 +35,8 @@ class Stacks:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._stacks: dict[str | None, Stack] = {}
+        self._awaited: dict[str, str] = {}
+        """Namespaces with groups that are not there, or not to be had: each with the reason."""
         self._next_check = clock.now()
 
     def __iter__(self) -> Iterator[Stack]:
@@ -43,9 +45,13 @@ class Stacks:
     def __contains__(self, name: str | None) -> bool:
         return name in self._stacks
 
-    def named(self, name: str | None) -> Stack:
-        """The stack of that name. Raises KeyError."""
-        return self._stacks[name]
+    def named(self, name: str | None) -> Stack | None:
+        """The stack of that name; None while its namespace is awaited."""
+        return self._stacks.get(name)
+
+    def why_absent(self, name: str | None) -> str:
+        """Why there is no stack of that name."""
+        return self._awaited.get(name or "", "")
 
     # -- coming and going ------------------------------------------------------------------
 
@@ -61,6 +67,14 @@ class Stacks:
             raise
         self.add(made)
         return made
+
+    def await_missing(self, names: Iterable[str | None]) -> None:
+        """Serve these namespaces as soon as they are there; forget earlier ones to wait for."""
+        wanted = [name for name in names if name is not None and name not in self._stacks]
+        known = self._awaited
+        self._awaited = {name: known.get(name, "") for name in wanted}
+        if not known.keys() >= self._awaited.keys():
+            self._next_check = self._clock.now()
 
     def _claim(self, namespace: Namespace, config: DaemonConfig) -> Stack:
         state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
@@ -122,7 +136,7 @@ class Stacks:
     def next_deadline(self) -> Nanoseconds | None:
         """When `turn` must be called at the latest."""
         deadlines = [stack.next_deadline() for stack in self]
-        if any(name is not None for name in self._stacks):
+        if self._awaited or any(name is not None for name in self._stacks):
             deadlines.append(self._next_check)
         return min(deadlines, default=None)
 
@@ -136,8 +150,11 @@ class Stacks:
         for stack in self:
             stack.submit(event)
 
-    def forget_dead(self) -> list[str]:
-        """Leave namespaces that nobody but us keeps alive; return their names."""
+    def look_around(self, config: DaemonConfig) -> list[str]:
+        """Serve awaited namespaces that have come; leave those that nobody but us keeps alive.
+
+        Done every two seconds at most. Returns the names of namespaces that are gone.
+        """
         now = self._clock.now()
         if now < self._next_check:
             return []
@@ -146,7 +163,21 @@ class Stacks:
         for stack in dead:
             log.info("carpio: network namespace %s is gone", stack.namespace.name)
             self.forget(stack)
+        for name in list(self._awaited):
+            self._try(name, config)
         return [stack.namespace.name for stack in dead if stack.namespace.name is not None]
+
+    def _try(self, name: str, config: DaemonConfig) -> None:
+        try:
+            (stack,) = self.make([name], config)
+        except PlatformError as error:
+            if str(error) != self._awaited[name]:
+                log.warning("carpio: its groups wait: %s", error)
+                self._awaited[name] = str(error)
+            return
+        del self._awaited[name]
+        stack.start()
+        log.info("carpio: network namespace %s is served", name)
 
 
 def _leave(stack: Stack) -> None:
