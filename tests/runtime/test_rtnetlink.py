@@ -4,12 +4,14 @@ import errno
 from ipaddress import ip_address
 
 import pytest
+from tests.helpers.life import wait_for
 from tests.helpers.netns import Netns
 
 from carpio.errors import PlatformError
 from carpio.runtime.rtnetlink import (
     RouteSocket,
     add_address,
+    add_local_route,
     add_macvlan,
     add_route,
     delete_address,
@@ -149,3 +151,32 @@ def test_lost_notifications_are_told_as_such(netns: Netns) -> None:
     routes.require([add_address(netns.index("eth0"), VIP4 + number) for number in range(200)])
     assert receive_notifications(monitor, ()) is None
     monitor.close()
+
+
+def test_interface_is_found_by_its_name_and_by_no_other(netns: Netns) -> None:
+    routes = netns.routes()
+    child = make_child(netns, routes)
+    assert routes.link("child") == child
+    assert routes.link("eth0") == next(link for link in routes.links() if link.name == "eth0")
+    assert routes.link("chil") is None
+    assert routes.link("x" * 40) is None, "refused by the kernel, and still no interface"
+    assert routes.link("child") == child, "answers stay in step with questions"
+
+
+def test_ipv6_address_is_delivered_as_soon_as_its_link_is_up(netns: Netns) -> None:
+    """Ten times out of ten; of twenty tries without `add_local_route` in thirteen.
+
+    In the others the kernel made the route from a work queue, 1 to 3 ms later.
+    """
+    routes = netns.routes()
+    child = make_child(netns, routes)
+    for name in ("keep_addr_on_down", "addr_gen_mode"):
+        netns.run("sh", "-c", f"echo 1 > /proc/sys/net/ipv6/conf/child/{name}")
+    netns.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/child/accept_dad")
+    routes.require([add_address(child.index, VIP6)])
+    bring_up = [set_link_up(child.index), add_local_route(child.index, VIP6)]
+    for _ in range(11):  # the first time only puts the kernel into the state of the others
+        assert routes.execute(bring_up) == [0, 0]
+        assert VIP6 in routes.local_addresses()
+        routes.require([set_link_down(child.index)])
+        wait_for(lambda: VIP6 not in routes.local_addresses(), "the route goes with the link")
