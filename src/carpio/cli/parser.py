@@ -101,6 +101,8 @@ def _settings(argument: Argument) -> dict[str, Any]:
         settings["choices"] = argument.choices
     if argument.is_number:
         settings["type"] = int
+    if argument.several:
+        return settings | {"nargs": "*"}
     if not argument.is_option:
         nargs = argparse.REMAINDER if argument.repeatable else "?" if argument.optional else None
         return settings | {"nargs": nargs}

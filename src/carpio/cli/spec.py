@@ -16,7 +16,8 @@ class Argument:
     """One argument. `name` begins with dashes for an option.
 
     An option without `metavar` is a switch. `metavar` is what the value is called. A
-    repeatable option may be given several times; a repeatable argument takes the rest.
+    repeatable option may be given several times; a repeatable argument takes the rest, one that is
+    `several` takes all words up to the next option.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Argument:
     """Of an argument without a name: it may be left out."""
     is_number: bool = False
     repeatable: bool = False
+    several: bool = False
     choices: tuple[str, ...] = ()
 
     @property
@@ -348,6 +350,57 @@ COMMANDS: Final = (
         arguments=(
             Argument(name="scenario", choices=("demo",), doc="What to play."),
             Argument(name="rest", metavar="ARGUMENT", doc="For the scenario.", repeatable=True),
+        ),
+    ),
+    Command(
+        name="sim",
+        module="sim",
+        summary="Simulate hosts with these configurations, in virtual time, with faults.",
+        synopsis="[--seed N] [--for DURATION] [--datapath real|naive] [--trace FILE] [--json] "
+        "FILE FILE...",
+        description=(
+            "Each FILE is the configuration of one host, named after the file. The daemon's own "
+            "engine runs over a virtual clock, network and kernel; a client on each segment talks "
+            "to the addresses. Prints who was MASTER when and why, gaps, times with two masters, "
+            "and all that must not be. The same seed gives the same run on any machine. Needs "
+            "neither root nor the interfaces, and touches no network.",
+            "Exit status 1 when something was found.",
+        ),
+        arguments=(
+            Argument(
+                name="--seed",
+                metavar="N",
+                is_number=True,
+                doc="Number that all chance comes from; default 0.",
+            ),
+            Argument(
+                name="--for",
+                metavar="DURATION",
+                doc="Virtual time, such as 10min, 90s or 1h; default 1min.",
+            ),
+            Argument(
+                name="--datapath",
+                metavar="real|naive",
+                choices=("real", "naive"),
+                doc="How hosts hold addresses: as carpio does (default), or as FreeBSD bug 191832 "
+                "tells, on the NIC first.",
+            ),
+            Argument(
+                name="--trace",
+                metavar="FILE",
+                doc="Write every step and frame to FILE.",
+            ),
+            _JSON,
+            Argument(
+                name="files",
+                metavar="FILE",
+                several=True,
+                doc="Configuration of one host; see carpio.toml(5).",
+            ),
+        ),
+        examples=(
+            ("carpio sim a.toml b.toml --for 10min", "see what a pair does when nothing fails"),
+            ("carpio sim a.toml b.toml --datapath naive", "see bug 191832 happen"),
         ),
     ),
     Command(

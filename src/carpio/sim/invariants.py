@@ -1,0 +1,274 @@
+"""What must hold at each step, and the record of what happened.
+
+Judges every frame that leaves a host and every belief of a client, by what it sees of the wire
+and by the states that the engines report. Two rules have no premise: nobody pairs an address with
+another MAC than the virtual one, and nobody speaks for it but a host that is MASTER and whose
+last advert left less than three intervals ago. The others are those of `watch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypedDict
+
+from carpio.core.effects import ReportDemotion, ReportTransition, SendAdvertisement
+from carpio.core.model import InstanceKey, State
+from carpio.sim.findings import Findings, Kind
+from carpio.sim.frames import Echo, Frame, claims_of
+from carpio.sim.network import Port
+from carpio.sim.node import Nic, Node
+from carpio.sim.watch import NEVER, GroupWatch
+from carpio.wire.constants import Family
+from carpio.wire.ethernet import format_mac
+from carpio.wire.packet import Datagram
+
+__all__ = ["Change", "Invariants"]
+
+_SECOND: Final = 1_000_000_000
+_PATIENCE: Final = 3
+"""Intervals without an advert after which a peer may come."""
+_KEPT: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of state that a host reported."""
+
+    at: int
+    host: str
+    group: str
+    old: State
+    new: State
+    reason: str
+
+
+class Sent(TypedDict):
+    """Counts of adverts."""
+
+    adverts: int
+    bow_outs: int
+    failed_sends: int
+
+
+@dataclass(slots=True)
+class _Tenure:
+    """What a host sent as master of a group."""
+
+    last_advert: int | None = None
+    sent: int = 0
+    bow_outs: int = 0
+    failed: int = 0
+
+
+class Invariants:
+    """The witness of a world."""
+
+    def __init__(self, watches: Sequence[GroupWatch]) -> None:
+        self.watches = tuple(watches)
+        self.findings = Findings()
+        self.changes: list[Change] = []
+        self.uncounted = 0
+        self.check_at = NEVER
+        """When `check` is due, if nothing happens until then."""
+        self._watch: dict[tuple[str, InstanceKey], GroupWatch] = {}
+        self._on: dict[tuple[str, str], list[GroupWatch]] = {}
+        self._tenures: dict[tuple[str, InstanceKey], _Tenure] = {}
+        for watch in watches:
+            for member in watch.members:
+                self._watch[member.node.name, member.key] = watch
+                self._on.setdefault((member.node.name, member.key.carpdev), []).append(watch)
+                self._tenures[member.node.name, member.key] = _Tenure()
+        self.reschedule()
+
+    # -- what hosts do -------------------------------------------------------------------------
+
+    def transition(self, node: Node, report: ReportTransition, now: int) -> None:
+        """An instance changed its state."""
+        watch = self._watch[node.name, report.instance]
+        tenure = self._tenures[node.name, report.instance]
+        if report.new is State.MASTER:
+            tenure.last_advert = None
+        if len(self.changes) < _KEPT:
+            place = (now, node.name, watch.name)
+            self.changes.append(Change(*place, report.old, report.new, report.reason))
+        else:
+            self.uncounted += 1
+        if node.engine is not None and report.new is not State.INIT:
+            self._expect(node.engine.next_deadline() is not None, node, watch, now, "no deadline")
+        self.changed(node, report.instance, now)
+
+    def demotion(self, node: Node, report: ReportDemotion, now: int) -> None:
+        """The demotion number changed: ranks did."""
+        for watch in self.watches:
+            if node.name in watch.member_of:
+                watch.touch(now)
+        self.reschedule()
+
+    def advertised(self, node: Node, advert: SendAdvertisement, error: int, now: int) -> None:
+        """An advert was sent, or was not."""
+        tenure = self._tenures[node.name, advert.instance]
+        if error:
+            tenure.failed += 1
+            return
+        if advert.bow_out:
+            tenure.bow_outs += 1
+            return
+        watch = self._watch[node.name, advert.instance]
+        tenure.sent += 1
+        tenure.last_advert = now
+        if node.states.get(advert.instance) is not State.MASTER:
+            self._expect(False, node, watch, now, "advert of a host that is not MASTER")
+
+    def spoke(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
+        """A frame that is no advert left the host: judge what it claims."""
+        watches = self._on.get((node.name, carpdev), ())
+        packet = frame.packet
+        if isinstance(packet, Echo):
+            claims: Sequence[tuple[bytes, bytes]] = ((packet.source, frame.source),)
+        else:
+            claims = tuple(claims_of(frame))
+        for address, mac in claims:
+            for watch in watches:
+                if address in watch.addresses:
+                    if mac != watch.mac:
+                        self._add(Kind.WRONG_MAC, watch, node.name, now, frame)
+                    else:
+                        self._judge_speaker(node, watch, frame, now)
+                elif mac == watch.mac:
+                    self._add(Kind.REVERSE_LIE, watch, node.name, now, frame)
+
+    def _judge_speaker(self, node: Node, watch: GroupWatch, frame: Frame, now: int) -> None:
+        """The right MAC: is it the right host?"""
+        key = watch.member_of[node.name].key
+        last = self._tenures[node.name, key].last_advert
+        if node.states.get(key) is not State.MASTER:
+            self._add(Kind.NOT_MASTER, watch, node.name, now, frame)
+        elif last is None:
+            self._add(Kind.BEFORE_FIRST_ADVERT, watch, node.name, now, frame)
+        elif now - last > _PATIENCE * self._advbase(watch, node) * _SECOND:
+            # the one case that no host can help (docs/explanation/windows.md)
+            cause = "a machine stood still with its clocks" if node.was_frozen else ""
+            self._add(Kind.NOT_MASTER, watch, node.name, now, frame, cause)
+
+    def _advbase(self, watch: GroupWatch, node: Node) -> int:
+        config = watch.member_of[node.name].config
+        return config.advbase if config is not None else 0
+
+    def took(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
+        """A host took in traffic for an address."""
+        packet = frame.packet
+        if not isinstance(packet, Echo):
+            return
+        for watch in self._on.get((node.name, carpdev), ()):
+            if packet.destination in watch.addresses and frame.destination != watch.mac:
+                self._add(Kind.AT_BACKUP, watch, node.name, now, frame)
+
+    def changed(self, node: Node, key: InstanceKey | None, now: int) -> None:
+        """Who answers may have changed."""
+        for watch in self.watches:
+            member = watch.member_of.get(node.name)
+            if member is not None and (key is None or member.key == key):
+                watch.update(now)
+                if key is None:
+                    watch.touch(now)
+        self.reschedule()
+
+    # -- what the network and clients do ---------------------------------------------------------
+
+    def learned(
+        self, watch: GroupWatch, address: bytes, mac: bytes, frame: Frame, now: int
+    ) -> None:
+        """A client believes something new about an address."""
+        if mac != watch.mac:
+            self._add(Kind.CACHE, watch, self._owner(mac), now, frame)
+
+    def led(self, frame: Frame, port: Port, now: int) -> None:
+        """The switch sent a frame to one port alone."""
+        if not isinstance(frame.packet, Echo) or not isinstance(port.owner, Nic):
+            return
+        node = port.owner.node
+        for watch in self._on.get((node.name, port.owner.carpdev), ()):
+            if frame.destination != watch.mac or node.name in watch.speakers:
+                continue
+            if len(watch.speakers) != 1:
+                continue  # nobody to lead to, or split brain, which is told as such
+            settled = max(watch.changes[-1][0], watch.premises.bad_until)
+            if not watch.premises.hold:
+                cause = watch.premises.cause()
+                self._add(Kind.MISLED, watch, node.name, now, frame, cause)
+            elif now - settled > watch.bounds.propagation:
+                self._add(Kind.MISLED, watch, node.name, now, frame)
+
+    def advert_lost(self, frame: Frame, sender: Port, receiver: Port | None, now: int) -> None:
+        """A link swallowed an advert: for a moment a pair does not deliver."""
+        if receiver is not None and not isinstance(receiver.owner, Nic):
+            return
+        packet = frame.packet
+        if not isinstance(packet, Datagram) or not isinstance(sender.owner, Nic):
+            return
+        family = "IPv4" if packet.family is Family.IPV4 else "IPv6"
+        to = f" to {receiver.name}" if receiver is not None else ""
+        for watch in self._on.get((sender.owner.node.name, sender.owner.carpdev), ()):
+            if packet.payload[1] == watch.vhid:
+                watch.disturb(f"an {family} advert from {sender.name}{to} was lost", now)
+        self.reschedule()
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def reschedule(self) -> None:
+        """Something may be due earlier than before."""
+        self.check_at = min((watch.check_at for watch in self.watches), default=NEVER)
+
+    def check(self, now: int) -> None:
+        """Look for what lasts too long."""
+        for watch in self.watches:
+            if watch.check_at <= now:
+                watch.check(now, self.findings)
+        self.reschedule()
+
+    def finish(self, nodes: Sequence[Node], expected: dict[str, int], now: int) -> None:
+        """The last look: demotion is what its remaining causes are (`expected`, by host)."""
+        self.check(now)
+        for node in nodes:
+            if node.engine is None or not node.is_working:
+                continue
+            view = node.engine.snapshot()
+            rest = view.demotion - expected.get(node.name, 0)
+            if rest:
+                causes = ", ".join(f"{one.cause} {one.value:+}" for one in view.causes)
+                self.findings.add(
+                    Kind.DEMOTION,
+                    now,
+                    group="",
+                    host=node.name,
+                    evidence=f"{rest:+} left: {causes}",
+                )
+
+    def sent(self, node: str, key: InstanceKey) -> Sent:
+        """Return what left a host for a group."""
+        tenure = self._tenures[node, key]
+        return {
+            "adverts": tenure.sent,
+            "bow_outs": tenure.bow_outs,
+            "failed_sends": tenure.failed,
+        }
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def _add(
+        self, kind: Kind, watch: GroupWatch, host: str, now: int, frame: Frame, cause: str = ""
+    ) -> None:
+        self.findings.add(kind, now, group=watch.name, host=host, cause=cause, evidence=str(frame))
+
+    def _expect(self, is_so: bool, node: Node, watch: GroupWatch, now: int, text: str) -> None:
+        if not is_so:
+            self.findings.add(Kind.ENGINE, now, group=watch.name, host=node.name, evidence=text)
+
+    def _owner(self, mac: bytes) -> str:
+        """Return whose MAC it is."""
+        for watch in self.watches:
+            for member in watch.members:
+                if member.node.nics[member.key.carpdev].mac == mac:
+                    return member.node.name
+        return format_mac(mac)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+CONFIG = """
+preempt = true
+[[vhid]]
+id = 1
+interface = "eth0"
+passphrase = "secret"
+advskew = {advskew}
+addresses = ["10.0.0.1/24", "2001:db8::1/64"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path) -> None:
+    for name, advskew in (("a", 0), ("b", 100)):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(CONFIG.format(advskew=advskew))
+        file.chmod(0o600)
+
+
+def test_a_calm_pair_is_told_with_roles_and_a_timeline(run):
+    outcome = run("sim", "a.toml", "b.toml", "--for", "20s")
+    assert outcome.exit_status == 0
+    assert outcome.stderr == ""
+    assert "1@eth0  10.0.0.1, 2001:db8::1" in outcome.stdout
+    assert "a |" in outcome.stdout
+    assert "BACKUP -> MASTER  preempting a slower master" in outcome.stdout
+    assert outcome.stdout.endswith("Nothing wrong.\n")
+
+
+def test_json_says_the_same_for_programs(run):
+    outcome = run("sim", "a.toml", "b.toml", "--json")
+    report = json.loads(outcome.stdout)
+    assert report["schema"] == 1
+    assert report["violations"] == report["findings"] == []
+    (group,) = report["groups"]
+    assert [one["hosts"] for one in group["masters"]][-1] == ["a"]
+    assert sum(one["to_s"] - one["from_s"] for one in group["masters"]) == pytest.approx(60)
+
+
+def test_the_naive_datapath_exits_with_1_and_shows_the_frame(run):
+    outcome = run("sim", "a.toml", "b.toml", "--datapath", "naive", "--seed", "2")
+    assert outcome.exit_status == 1
+    assert "wrong MAC: 1@eth0 b" in outcome.stdout
+    assert "is at 02:00:00:00:00:02" in outcome.stdout
+    assert "client believes a wrong MAC" in outcome.stdout
+    assert "traffic at a host that is not master: 1@eth0 b" in outcome.stdout
+
+
+def test_the_trace_has_every_frame(run, tmp_path: Path):
+    assert run("sim", "a.toml", "b.toml", "--trace", "trace").exit_status == 0
+    assert "arrive a 01005e000012" in (tmp_path / "trace").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("a.toml",), (), ("a.toml", "b.toml", "--for", "soon"), ("a.toml", "--seed", "x")]
+)
+def test_a_wrong_command_line_is_usage(run, arguments: tuple[str, ...]):
+    assert run("sim", *arguments).exit_status == 64
+
+
+def test_problems_of_all_files_are_told_together(run, tmp_path: Path):
+    (tmp_path / "a.toml").write_text("prempt = true\n")
+    (tmp_path / "b.toml").write_text("[[vhid]]\nid = 0\n")
+    outcome = run("sim", "a.toml", "b.toml")
+    assert outcome.exit_status == 2
+    assert "a.toml:1: prempt: unknown key" in outcome.stderr
+    assert "b.toml:2: vhid[0].id" in outcome.stderr or "b.toml:2" in outcome.stderr
