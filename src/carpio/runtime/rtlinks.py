@@ -72,7 +72,7 @@ def change_link(
         rt.IFLA_MTU: None if mtu is None else struct.pack("=I", mtu),
         rt.IFLA_ADDRESS: mac,
         rt.IFLA_IFNAME: None if name is None else name.encode() + b"\0",
-        rt.IFLA_IFALIAS: None if description is None else description.encode() + b"\0",
+        rt.IFLA_IFALIAS: None if description is None else description.encode() or b"\0",
         rt.IFLA_MASTER: None if master is None else struct.pack("=I", master),
     }
     body = rt.IFINFO.pack(0, 0, index, 0, 0)
@@ -104,6 +104,8 @@ def add_plain_address(address: Address) -> Request:
         body += attribute(rt.IFA_LABEL, address.label.encode() + b"\0")
     if address.flags:
         body += attribute(rt.IFA_FLAGS, struct.pack("=I", address.flags))
+    if address.metric:
+        body += attribute(rt.IFA_RT_PRIORITY, struct.pack("=I", address.metric))
     if (address.preferred_s, address.valid_s) != (rt.FOREVER, rt.FOREVER):
         lifetimes = rt.CACHEINFO.pack(address.preferred_s, address.valid_s, 0, 0)
         body += attribute(rt.IFA_CACHEINFO, lifetimes)
@@ -118,6 +120,6 @@ def delete_plain_address(address: Address) -> Request:
 
 def _address(address: Address) -> bytes:
     family = rt.FAMILIES[address.address.version]
-    body = rt.IFADDR.pack(family, address.prefix_length, 0, 0, address.index)
+    body = rt.IFADDR.pack(family, address.prefix_length, 0, address.scope, address.index)
     body += attribute(rt.IFA_LOCAL, address.address.packed)
     return body + attribute(rt.IFA_ADDRESS, (address.peer or address.address).packed)

@@ -49,7 +49,7 @@ IFLA_VLAN_ID = 1
 VETH_INFO_PEER = 1
 IFLA_INET_CONF: Final = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST = 1, 2, 3, 4
-IFA_CACHEINFO, IFA_FLAGS, IFA_PROTO = 6, 8, 11
+IFA_CACHEINFO, IFA_FLAGS, IFA_RT_PRIORITY, IFA_PROTO = 6, 8, 9, 11
 IFAPROT_KERNEL_RA = 2
 IFA_F_NODAD, IFA_F_TENTATIVE, IFA_F_DADFAILED, IFA_F_NOPREFIXROUTE = 0x02, 0x40, 0x08, 0x200
 IFA_F_TEMPORARY, IFA_F_DEPRECATED, IFA_F_PERMANENT = 0x01, 0x20, 0x80
@@ -57,7 +57,7 @@ FOREVER = 0xFFFFFFFF
 """A lifetime without end, in seconds."""
 RTA_DST, RTA_OIF, RTA_PRIORITY, RTA_PREFSRC, RTA_TABLE = 1, 4, 6, 7, 15
 RTN_UNICAST, RTN_LOCAL = 1, 2
-RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_HOST = 0, 253, 254
 RTPROT_KERNEL, RTPROT_STATIC = 2, 4
 FRA_PRIORITY, FRA_TABLE, FRA_PROTOCOL = 6, 15, 21
 FR_ACT_TO_TBL: Final = 1
@@ -135,6 +135,10 @@ class Address:
     """The other end of a point-to-point address."""
     broadcast: IpAddress | None = None
     label: str = ""
+    scope: int = RT_SCOPE_UNIVERSE
+    """RT_SCOPE_*; of IPv6 addresses the kernel knows it."""
+    metric: int = 0
+    """Of the route to its network; 0: the default."""
     preferred_s: int = FOREVER
     valid_s: int = FOREVER
     is_autoconfigured: bool = False
@@ -260,7 +264,7 @@ def _parse_link(body: bytes) -> Link | None:
 
 
 def _parse_address(body: bytes) -> Address | None:
-    family, prefix_length, flags, _scope, index = IFADDR.unpack_from(body)
+    family, prefix_length, flags, scope, index = IFADDR.unpack_from(body)
     found = attributes(body, IFADDR.size)
     raw = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS)
     address = _ip(family, raw)
@@ -277,6 +281,8 @@ def _parse_address(body: bytes) -> Address | None:
         peer=None if other == address else other,
         broadcast=_ip(family, found.get(IFA_BROADCAST)),
         label=_text(found.get(IFA_LABEL)),
+        scope=scope,
+        metric=_number(found.get(IFA_RT_PRIORITY)),
         preferred_s=preferred,
         valid_s=valid,
         is_autoconfigured=_number(found.get(IFA_PROTO)) == IFAPROT_KERNEL_RA,

@@ -59,6 +59,7 @@ def ordinary_address(step: AddAddress, address: IpAddress) -> Address:
         flags=rt.IFA_F_NODAD if step.no_dad and address.version == 6 else 0,
         peer=peer,
         broadcast=broadcast,
+        scope=rt.RT_SCOPE_HOST if address.version == 4 and address.is_loopback else 0,
         preferred_s=rt.FOREVER if step.preferred_s is None else step.preferred_s,
         valid_s=rt.FOREVER if step.valid_s is None else step.valid_s,
     )
