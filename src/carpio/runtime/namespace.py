@@ -61,8 +61,12 @@ class Namespace:
         made._be(None, os.dup(descriptor))  # not inheritable
         made.name = next((name for name, place in named_namespaces() if place == made._place), None)
         if made.name is None:
-            made.name, made.has_name = made.link, False
+            made.forget_name()
         return made
+
+    def forget_name(self) -> None:
+        """Be called by its number, as one that ip-netns(8) does not know."""
+        self.name, self.has_name = self.link, False
 
     @property
     def link(self) -> str:

@@ -74,26 +74,40 @@ class Stacks:
         known = self._awaited
         self._awaited = {name: known.get(name, "") for name in wanted}
         if not known.keys() >= self._awaited.keys():
-            self._next_check = self._clock.now()
+            self.look_soon()
 
     def _claim(self, namespace: Namespace, config: DaemonConfig) -> Stack:
-        state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
-        return Stack(namespace, config, state, self._clock, random.SystemRandom())
-
-    def add(self, stacks: Sequence[Stack]) -> None:
-        """Serve stacks from now on."""
-        self._stacks |= {stack.namespace.name: stack for stack in stacks}
-
-    def make_for(self, caller: Caller, config: DaemonConfig) -> Stack:
-        """Claim the caller's namespace and start there. Raises PlatformError."""
-        with caller.open_network() as descriptor:
-            namespace = Namespace.of_descriptor(descriptor)
+        """Make a stack; the namespace is closed with it, or when it cannot be made."""
         try:
-            stack = self._claim(namespace, config)
+            state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
+            return Stack(namespace, config, state, self._clock, random.SystemRandom())
         except BaseException:
             namespace.close()
             raise
-        stack.start()
+
+    def add(self, stacks: Sequence[Stack]) -> None:
+        """Serve stacks from now on."""
+        for stack in stacks:
+            self._stacks[stack.namespace.name] = stack
+            self._awaited.pop(stack.namespace.name or "", None)
+
+    def make_for(self, caller: Caller, config: DaemonConfig) -> Stack:
+        """Claim the caller's namespace and start there. Raises PlatformError.
+
+        A namespace with the name of another one that is served counts as one without a name.
+        """
+        with caller.open_network() as descriptor:
+            namespace = Namespace.of_descriptor(descriptor)
+        if namespace.name in self:
+            namespace.forget_name()
+        return self._start(self._claim(namespace, config))
+
+    def _start(self, stack: Stack) -> Stack:
+        try:
+            stack.start()
+        except BaseException:
+            _leave(stack)
+            raise
         self.add([stack])
         return stack
 
@@ -150,6 +164,10 @@ class Stacks:
         for stack in self:
             stack.submit(event)
 
+    def look_soon(self) -> None:
+        """Let the next `look_around` not wait for its time."""
+        self._next_check = self._clock.now()
+
     def look_around(self, config: DaemonConfig) -> list[str]:
         """Serve awaited namespaces that have come; leave those that nobody but us keeps alive.
 
@@ -169,14 +187,12 @@ class Stacks:
 
     def _try(self, name: str, config: DaemonConfig) -> None:
         try:
-            (stack,) = self.make([name], config)
+            self._start(self._claim(Namespace(name), config))
         except PlatformError as error:
             if str(error) != self._awaited[name]:
                 log.warning("carpio: its groups wait: %s", error)
                 self._awaited[name] = str(error)
             return
-        del self._awaited[name]
-        stack.start()
         log.info("carpio: network namespace %s is served", name)
 
 
