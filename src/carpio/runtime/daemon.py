@@ -218,6 +218,7 @@ class Daemon:
         self._use(config)
         for stack in self._stacks:
             stack.replace(config)
+        self._network.forget_unused()
         self._stacks.await_missing(self._names(config))
         self._look_around()
         log.info("carpio: configuration read again: %d groups", len(config.vhids))
@@ -229,7 +230,7 @@ class Daemon:
 
     def _with_nameless(self, config: DaemonConfig) -> DaemonConfig:
         """Add what runs in namespaces without a name: no file says it, so none can drop it."""
-        names = [stack.namespace.name for stack in self._stacks if not stack.namespace.has_name]
+        names = self._nameless
         vhids = (one for one in self._config.vhids if one.netns in names)
         namespaces = (one for one in self._config.namespaces if one[0] in names)
         return replace(
@@ -238,20 +239,30 @@ class Daemon:
             namespaces=(*config.namespaces, *namespaces),
         )
 
+    @property
+    def _nameless(self) -> set[str | None]:
+        """The namespaces that are served and have no name by which a file could speak of them."""
+        return {stack.namespace.name for stack in self._stacks if not stack.namespace.has_name}
+
     def _configuration(self) -> Configuration:
-        lasting = {stack.namespace.name for stack in self._stacks if stack.namespace.has_name}
         return configuration(
             self._config,
             file=self._config_path.absolute(),
             saved=self._saved,
             has_unsaved=self._has_unsaved,
             own=self._own,
-            lasting=lasting,
+            nameless=self._nameless,
         )
 
     # -- control -----------------------------------------------------------------------------
 
     def _answer(self, request: Request, caller: Caller) -> object:
+        try:
+            return self._carry_out(request, caller)
+        except OSError as error:  # above all: no descriptor is left
+            raise PlatformError(f"carrying out {request.method}", errno=error.errno or 0) from error
+
+    def _carry_out(self, request: Request, caller: Caller) -> object:
         match request:
             case Version():
                 return VersionResult(carpio=__version__)
@@ -273,15 +284,23 @@ class Daemon:
             case NetworkRequest():
                 return self._network.look(request, caller)
             case Configure():
+                self._see(caller)
                 return self._network.configure(request, caller)
             case SettingsRequest():
                 return self._network.settings(caller)
             case ChangeSettings():
+                self._see(caller)
                 return self._network.change_settings(request, caller)
             case ConfigurationRequest():
                 return self._configuration()
             case _:
                 assert_never(request)
+
+    def _see(self, caller: Caller) -> None:
+        """Before a new namespace is served let go of a dead one that may have had its name."""
+        if self._stacks.of(caller) is None:
+            self._stacks.look_soon()
+            self._look_around()
 
     def _status(self) -> Status:
         views = {stack.namespace.name: stack.view() for stack in self._stacks}
@@ -307,6 +326,7 @@ class Daemon:
 
     def _demote(self, event: DemotionAdjusted | DemotionCleared) -> DemotionStatus:
         self._stacks.submit(event)
+        self._network.forget_unused()
         return demotion_status([stack.view() for stack in self._stacks])
 
     def _set_state(self, request: SetState) -> VhidStatus:

@@ -6,11 +6,12 @@ Knows which namespace that is, and the running configuration, which it changes b
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Final
 
+from carpio.config.addresses import Unusable, namespace_name
 from carpio.config.model import DaemonConfig, NamespaceSettings
 from carpio.config.schema import PER_NETNS, TOP_LEVEL, Kind
 from carpio.control.messages import StepError
@@ -85,9 +86,10 @@ class NetworkService:
         return network_view(links, addresses, groups, keys=keys)
 
     def settings(self, caller: Caller) -> SettingsResult:
-        """Tell settings and counters of the caller's namespace."""
+        """Tell settings and counters of the caller's namespace. Raises PlatformError."""
         stack = self._stacks.of(caller)
-        name = stack.namespace.name if stack else self._own
+        with self._stacks.namespace_of(caller) as namespace:
+            name = namespace.name
         settings = self._config().settings(name)
         view = stack.view() if stack else EngineView(instances=(), demotion=0, causes=())
         return SettingsResult(
@@ -107,11 +109,11 @@ class NetworkService:
         """Change all settings or none. Raises StepError or PlatformError."""
         for position, change in enumerate(request.changes):
             _check(change, position)
-        stack = self._stacks.of(caller) or self._stacks.make_for(caller, self._config())
         results = []
-        for change in request.changes:
-            old, new = self._change(stack, change)
-            results.append(SettingResult(name=change.name, old=old, new=new))
+        with self._served(caller) as stack:
+            for change in request.changes:
+                old, new = self._change(stack, change)
+                results.append(SettingResult(name=change.name, old=old, new=new))
         return results
 
     def _change(self, stack: Stack, change: SettingChange) -> tuple[int, int]:
@@ -127,14 +129,14 @@ class NetworkService:
         is_switch = _FIELDS[change.name].kind is Kind.BOOLEAN
         value = bool(change.value) if is_switch else change.value
         config = self._config()
-        if name == self._own:  # the top level is for all that have no value of their own
+        if name != self._own or _has_own(config, name, change.name):
+            config = _with_setting(config, str(name), change.name, value)
+        elif value != old:  # the top level is for all that have no value of their own
             for other in self._stacks:
                 if other is not stack:
                     kept = getattr(config.settings(other.namespace.name), change.name)
                     config = _with_setting(config, str(other.namespace.name), change.name, kept)
             config = replace(config, **{change.name: value})  # type: ignore[arg-type]  # its kind
-        else:
-            config = _with_setting(config, str(name), change.name, value)
         self._use(config)
         stack.replace(config)
         return old, int(value)
@@ -143,22 +145,27 @@ class NetworkService:
 
     def configure(self, request: Configure, caller: Caller) -> ConfigureResult:
         """Carry out all lines or none. Raises StepError or PlatformError."""
-        stack = self._stacks.of(caller) or self._stacks.make_for(caller, self._config())
-        try:
-            with ExitStack() as closing:
-                made = self._configure(request, caller, stack, closing)
-        finally:
-            is_known = stack.namespace.name in self._lasting()
-            if not is_known and not self._is_used(stack):
-                self._stacks.forget(stack)
+        with self._served(caller) as stack, ExitStack() as closing:
+            made = self._configure(request, caller, stack, closing)
         return ConfigureResult(interfaces=made.interfaces)
 
-    def _is_used(self, stack: Stack) -> bool:
-        """Whether anything is configured there, so that it must be served further."""
-        name, config = stack.namespace.name, self._config()
-        has_groups = any(one.netns == name for one in config.vhids)
-        has_settings = any(netns == name for netns, _ in config.namespaces)
-        return has_groups or has_settings or stack.view().demotion != 0
+    @contextmanager
+    def _served(self, caller: Caller) -> Iterator[Stack]:
+        """Serve the caller's namespace, and afterwards as long as it is used."""
+        stack = self._stacks.of(caller) or self._stacks.make_for(caller, self._config())
+        try:
+            yield stack
+        finally:
+            self.forget_unused()
+
+    def forget_unused(self) -> None:
+        """Leave namespaces in which nothing is configured (any more)."""
+        config = self._config()
+        used = {*self._lasting(), *(one.netns for one in config.vhids)}
+        used |= {netns for netns, _ in config.namespaces}
+        for stack in list(self._stacks):
+            if stack.namespace.name not in used and stack.view().demotion == 0:
+                self._stacks.forget(stack)
 
     def _configure(
         self, request: Configure, caller: Caller, stack: Stack, closing: ExitStack
@@ -179,6 +186,7 @@ class NetworkService:
             self._hold(stack, replace(former, vhids=made.vhids), made.touched)
             operator.perform(made.after)
         except BaseException:
+            operator.undo(down_to=len(made.before))
             if self._config() is not former:
                 self._use(former)
                 stack.replace(former)
@@ -236,11 +244,9 @@ def _names_elsewhere(here: Namespace) -> Iterable[str]:
 def _open_other(name: str, caller: Caller, closing: ExitStack) -> Namespace:
     """Open the namespace of a jail, until `closing`. Raises StepRefused."""
     try:
-        namespace = Namespace(name) if "/" not in name and name not in (".", "..") else None
-    except PlatformError:
-        namespace = None
-    if namespace is None:
-        raise StepRefused(errno.ESRCH, f'jail "{name}" not found')
+        namespace = Namespace(namespace_name(name))
+    except (Unusable, PlatformError) as error:
+        raise StepRefused(errno.ESRCH, f'jail "{name}" not found') from error
     closing.callback(namespace.close)
     if not caller.may_change(namespace.descriptor):
         raise StepRefused(errno.EPERM, f"{name}: not permitted")
@@ -260,8 +266,15 @@ def _check(change: SettingChange, position: int) -> None:
         )
 
 
+def _has_own(config: DaemonConfig, netns: str | None, name: str) -> bool:
+    """Whether a namespace has a value of its own for a setting."""
+    return any(
+        one == netns and getattr(settings, name) is not None for one, settings in config.namespaces
+    )
+
+
 def _with_setting(config: DaemonConfig, netns: str, name: str, value: int) -> DaemonConfig:
-    """Return the configuration with another setting in one namespace that is not the own one."""
+    """Return the configuration with a value of its own for a setting of one namespace."""
     others = [(one, settings) for one, settings in config.namespaces if one != netns]
     former = next((own for one, own in config.namespaces if one == netns), NamespaceSettings())
     changed = replace(former, **{name: value})  # type: ignore[arg-type]  # of the field's kind

@@ -150,9 +150,12 @@ class Operator:
                 ) from error
             self._done.append(action)
 
-    def undo(self) -> None:
-        """Take back what was performed, the last first; what cannot be is logged."""
-        while self._done:
+    def undo(self, down_to: int = 0) -> None:
+        """Take back what was performed, the last first, until only `down_to` actions are left.
+
+        What cannot be taken back is logged.
+        """
+        while len(self._done) > down_to:
             action = self._done.pop()
             if action.undo is None:
                 log.error("carpio: cannot take back: %s", action.do)

@@ -132,12 +132,12 @@ def configuration(
     saved: DaemonConfig,
     has_unsaved: bool,
     own: str | None,
-    lasting: Collection[str | None],
+    nameless: Collection[str | None],
 ) -> Configuration:
     """What runs, in the terms of the configuration file, keys included.
 
     `saved` is what the files said when they were read. Groups of the namespace `own` belong to no
-    namespace in the file; what is in namespaces that are not `lasting` cannot be in a file.
+    namespace in the file; what is in `nameless` ones cannot be in a file.
     """
     return Configuration(
         file=str(file),
@@ -151,7 +151,7 @@ def configuration(
                 if (value := getattr(settings, name)) is not None
             }
             for netns, settings in config.namespaces
-            if netns in lasting
+            if netns not in nameless
         },
         groups=[
             GroupConfiguration(
@@ -164,7 +164,7 @@ def configuration(
                 advskew=one.instance.advskew,
                 addresses=[str(address) for address in one.instance.addresses],
                 preempt=one.instance.preempt,
-                is_lasting=one.netns in lasting,
+                is_lasting=one.netns not in nameless,
             )
             for one in config.vhids
         ],
