@@ -9,20 +9,9 @@ group starts a new batch. What comes of it is returned as events, in order (styl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
-from carpio.core.effects import (
-    AcquireAddresses,
-    AnnounceAddresses,
-    Effect,
-    ReleaseAddresses,
-    ReportDemotion,
-    ReportDrop,
-    ReportTransition,
-    SendAdvertisement,
-    ServeAddresses,
-)
+from carpio.core.effects import Effect, ReportDemotion, ReportDrop, ReportTransition
 from carpio.core.events import (
     AddressesAvailable,
     AddressesRefused,
@@ -31,56 +20,13 @@ from carpio.core.events import (
     SendSucceeded,
 )
 from carpio.core.model import InstanceKey
+from carpio.core.phases import Batch
 from carpio.ports import AddressPlane
 from carpio.runtime.carpdev import Carpdev
 
 __all__ = ["Performer", "Report"]
 
 Report: TypeAlias = ReportTransition | ReportDemotion | ReportDrop
-
-
-@dataclass(slots=True)
-class _Batch:
-    release: list[InstanceKey] = field(default_factory=list)
-    bow_outs: list[SendAdvertisement] = field(default_factory=list)
-    acquire: list[InstanceKey] = field(default_factory=list)
-    adverts: list[SendAdvertisement] = field(default_factory=list)
-    serve: list[InstanceKey] = field(default_factory=list)
-    announce: list[InstanceKey] = field(default_factory=list)
-    phase: dict[InstanceKey, int] = field(default_factory=dict)
-
-    def add(self, effect: Effect) -> bool:
-        """Take an effect in; False when it must wait for this batch to be performed."""
-        match effect:
-            case ReleaseAddresses():
-                return self._append(0, effect.instance, self.release)
-            case SendAdvertisement(bow_out=True):
-                return self._append(1, effect.instance, self.bow_outs, effect)
-            case AcquireAddresses():
-                return self._append(2, effect.instance, self.acquire)
-            case SendAdvertisement():
-                return self._append(3, effect.instance, self.adverts, effect)
-            case ServeAddresses():
-                return self._append(4, effect.instance, self.serve)
-            case AnnounceAddresses():
-                return self._append(5, effect.instance, self.announce)
-            case ReportTransition() | ReportDemotion() | ReportDrop():
-                return True
-            case _:
-                assert_never(effect)
-
-    def _append(
-        self,
-        phase: int,
-        key: InstanceKey,
-        place: list[InstanceKey] | list[SendAdvertisement],
-        item: SendAdvertisement | None = None,
-    ) -> bool:
-        if self.phase.get(key, 0) > phase:
-            return False
-        self.phase[key] = phase
-        place.append(item if item is not None else key)  # type: ignore[arg-type]  # paired by the caller
-        return True
 
 
 class Performer:
@@ -100,20 +46,20 @@ class Performer:
     def perform(self, effects: Iterable[Effect]) -> list[Event]:
         """Perform all but reports, in order; return what came of it."""
         events: list[Event] = []
-        batch = _Batch()
+        batch = Batch()
         released = False
         for effect in effects:
             if not batch.add(effect):
                 events += self._perform_batch(batch)
                 released = released or bool(batch.release)
-                batch = _Batch()
+                batch = Batch()
                 batch.add(effect)
         events += self._perform_batch(batch)
         if released or batch.release:
             self._settle()
         return events
 
-    def _perform_batch(self, batch: _Batch) -> list[Event]:
+    def _perform_batch(self, batch: Batch) -> list[Event]:
         events: list[Event] = []
         if batch.release:
             self._plane.release(batch.release)
@@ -132,7 +78,7 @@ class Performer:
                 carpdev.announce(key)
         return events
 
-    def _advertise(self, batch: _Batch, refused: Mapping[InstanceKey, str]) -> list[Event]:
+    def _advertise(self, batch: Batch, refused: Mapping[InstanceKey, str]) -> list[Event]:
         """Send adverts, then wind the dead-man of groups of which every advert left.
 
         After, not before: a gate must not outlive the last advert that peers can have heard.
