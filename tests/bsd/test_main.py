@@ -13,14 +13,14 @@ from tests.helpers.bsd_calls import Caller, Outcome, SettingsKeeper
 from tests.helpers.control import serving
 
 from carpio.bsd.main import Call, call_of, run
-from carpio.bsd.names import COMMANDS
+from carpio.bsd.names import COMMANDS, MODULES
 from carpio.bsd.world import World
 from carpio.errors import CarpioError, PlatformError
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_name_has_a_module_that_runs_it(name: str) -> None:
-    assert callable(importlib.import_module(f"carpio.bsd.{name}").run)
+    assert callable(importlib.import_module(MODULES[name]).run)
 
 
 @pytest.mark.parametrize(

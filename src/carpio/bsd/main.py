@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from carpio.bsd.names import MODULES
 from carpio.bsd.world import World
 from carpio.control.client import NotReachable
 from carpio.errors import CarpioError
@@ -50,7 +51,7 @@ def run(name: str, argv: Sequence[str], world: World, *, starts: bool = False) -
     try:
         if starts:
             world.start_daemon()
-        status: int = importlib.import_module(f"carpio.bsd.{name}").run(argv, world)
+        status: int = importlib.import_module(MODULES[name]).run(argv, world)
         world.stdout.flush()
     except BrokenPipeError:
         return 1  # whoever read has heard enough

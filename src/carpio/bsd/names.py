@@ -1,8 +1,15 @@
 """Names that cost nothing to know."""
 
+from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "MODULES"]
 
-COMMANDS: Final = ("ifconfig", "netstat", "sysctl")
-"""The commands; each is a module of this package with `run(argv, world)`."""
+MODULES: Final[Mapping[str, str]] = {
+    "ifconfig": "carpio.bsd.ifconfig",
+    "jail": "carpio.jail.command",
+    "netstat": "carpio.bsd.netstat",
+    "sysctl": "carpio.bsd.sysctl",
+}
+"""The commands, each with its module, which has `run(argv, world)`."""
+COMMANDS: Final = tuple(MODULES)
