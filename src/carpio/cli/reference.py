@@ -13,6 +13,7 @@ from carpio.cli.spec import COMMANDS, PROGRAM, Command
 from carpio.config.schema import NETNS, TOP_LEVEL, VHID, Field
 from carpio.control.messages import METHODS, WRITING, WRITING_HERE, ErrorCode
 from carpio.control.params import Params
+from carpio.jail.parameters import PARAMETERS, Fate, Parameter
 
 __all__ = ["FILE_RULES", "documents", "with_parts"]
 
@@ -43,6 +44,11 @@ def documents() -> Mapping[str, Mapping[str, str]]:
             "netns": _fields(NETNS),
         },
         "control.md": {"methods": _methods(), "errors": _errors()},
+        "jail-conf.md": {
+            "read": _parameters(Fate.READ),
+            "ignored": _unsupported(Fate.IGNORED),
+            "refused": _unsupported(Fate.REFUSED, Fate.REFUSED_UNLESS_ZERO, Fate.READ_ONLY),
+        },
     }
 
 
@@ -94,6 +100,27 @@ def _fields(fields: Sequence[Field]) -> str:
         for field in fields
     ]
     return _table(("Key", "Value", "Default", "Meaning"), rows)
+
+
+def _parameters(fate: Fate) -> str:
+    rows = [
+        (f"`{each.name}`", _values(each), each.default, each.doc)
+        for each in PARAMETERS
+        if each.fate is fate
+    ]
+    return _table(("Parameter", "Value", "Default", "Meaning"), rows)
+
+
+def _values(each: Parameter) -> str:
+    note = "; not changed by `-m`" if each.is_create_only else ""
+    return f"{', '.join(each.modes) or each.kind.value}{note}"
+
+
+def _unsupported(*fates: Fate) -> str:
+    rows = [
+        (f"`{each.name}`", each.fate.value, each.doc) for each in PARAMETERS if each.fate in fates
+    ]
+    return _table(("Parameter", "Here", "Why"), rows)
 
 
 def _methods() -> str:

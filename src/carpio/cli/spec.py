@@ -287,9 +287,25 @@ COMMANDS: Final = (
         examples=(("carpio netstat -s -p carp --libxo json,pretty", "for programs"),),
     ),
     Command(
+        name="jail",
+        summary="List the jails of a jail.conf(5), as FreeBSD's jail(8) with -e. Starts none yet.",
+        synopsis="[-qv] [-f FILE] -e SEPARATOR",
+        description=(
+            "Prints one line for each jail that is not a wildcard: its parameters as the whole "
+            "file gives them, joined by SEPARATOR, with *** for passphrases. FILE is "
+            "/etc/jail.conf unless it is named; - is standard input. Says on standard error what "
+            "is not supported on Linux; -q leaves out what is only ignored.",
+            "Exit status 1 when a mistake was found, or a parameter without which the jail could "
+            "not be created here. All other forms of jail(8) say that they are not supported yet. "
+            "See the page jail.conf.",
+        ),
+        arguments=(Argument(name="words", metavar="WORD", repeatable=True, doc="As on FreeBSD."),),
+        examples=(("carpio jail -f jail.conf -e ' '", "see what a file means"),),
+    ),
+    Command(
         name="bsd-path",
         module="bsd_path",
-        summary="Print a directory with the names ifconfig, sysctl and netstat, for PATH.",
+        summary="Print a directory with the names ifconfig, jail, netstat and sysctl, for PATH.",
         synopsis="",
         description=(
             "They are links to carpio, which is the command by whose name it is called. The "
