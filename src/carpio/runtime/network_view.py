@@ -12,7 +12,7 @@ from ipaddress import ip_interface
 from carpio.control.network import AddressView, GroupView, InterfaceView, Network
 from carpio.core.model import InstanceConfig, InstanceView, VirtualAddress
 from carpio.runtime import rtobjects as rt
-from carpio.runtime.inventory import ALIAS_PREFIX
+from carpio.runtime.inventory import is_of_a_group
 from carpio.runtime.rtobjects import Address, Link
 from carpio.wire.ethernet import format_mac
 
@@ -42,7 +42,7 @@ def network_view(
     on: dict[str, list[tuple[InstanceConfig, InstanceView | None]]] = {}
     for group in groups:
         on.setdefault(group[0].carpdev, []).append(group)
-    visible = [link for link in links if not link.alias.startswith(ALIAS_PREFIX)]
+    visible = [link for link in links if not is_of_a_group(link)]
     return Network(
         interfaces=[
             _interface(link, names, held.get(link.index, ()), on.get(link.name, ()), keys)
