@@ -72,7 +72,9 @@ class Carpdev:
         self._memberships: dict[Family, GroupMembership] = {}
         self._headers: dict[tuple[InstanceKey, Family, bool], bytes] = {}
         self._announcements: dict[InstanceKey, list[bytes]] = {}
-        self._prepared: object = None
+        self._framed: dict[InstanceKey, InstanceConfig] = {}
+        """Groups that have their frames."""
+        self._prepared: tuple[object, ...] = ()
 
     @property
     def is_usable(self) -> bool:
@@ -89,9 +91,18 @@ class Carpdev:
         addresses = [a.address for config in instances for a in config.addresses]
         self.socket.listen_for(addresses)
         self._join({Family(address.version) for address in addresses})
-        self._headers.clear()
-        self._announcements.clear()
+        known = self._framed
+        if self._prepared[1:] != wanted[1:]:
+            known = {}
+            self._headers.clear()
+        self._framed = {config.instance: config for config in instances}
+        for key in [key for key in self._announcements if key not in self._framed]:
+            del self._announcements[key]
+            for place in [place for place in self._headers if place[0] == key]:
+                del self._headers[place]
         for config in instances:
+            if known.get(config.instance) == config:
+                continue
             for bow_out, mac in ((False, virtual_mac(config.vhid)), (True, self.link.mac)):
                 for family, header in _headers(mac, sources, dscp).items():
                     self._headers[config.instance, family, bow_out] = header

@@ -188,7 +188,8 @@ class Guard:
         messages = table.changes(present, wanted, intact=intact)
         if messages:
             self._transact([table.new_table(self._flags), *messages])
-            present = table.read_content(self._socket)
+            after = table.with_elements_of(present, wanted, intact=intact)
+            present = after if after is not None else table.read_content(self._socket)
         self._gate_sets = _gate_sets(present.sets)
         self._ruleset, self._handles, self._content = wanted, present.rules, present
         self._checked_at = time.monotonic()

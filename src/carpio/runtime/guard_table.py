@@ -7,7 +7,7 @@ Numbers of messages and attributes: linux/netfilter/nf_tables.h.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -348,6 +348,19 @@ def changes(
         *map(_new_chain, new_chains),
         *(_add_rule(chain.name, rule) for chain in rewritten for rule in chain.rules),
     ]
+
+
+def with_elements_of(
+    present: Content, wanted: Ruleset, *, intact: Mapping[str, tuple[Rule, ...]]
+) -> Content | None:
+    """What the table holds after `changes`; None when more than elements of sets changed."""
+    chains = {chain.name: _hook_device(chain) for chain in wanted.chains}
+    shapes = {each.name: _shape(each) for each in wanted.sets}
+    is_same = present.chains == chains and present.sets == shapes
+    if not is_same or any(intact.get(chain.name) != chain.rules for chain in wanted.chains):
+        return None
+    elements = {each.name: dict(each.elements) for each in wanted.sets if not each.timeout}
+    return replace(present, elements={**present.elements, **elements})
 
 
 def _hook_device(chain: Chain) -> str:

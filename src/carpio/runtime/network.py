@@ -173,8 +173,7 @@ class NetworkService:
         former = self._config()
         operator = Operator(stack.namespace)
         closing.callback(operator.close)
-        routes = operator.routes
-        draft = Draft(stack.namespace.name, routes.links(), routes.addresses(), former.vhids)
+        draft = Draft(stack.namespace.name, *stack.interfaces(), former.vhids)
         others = Others(
             open=lambda name: _open_other(name, caller, closing),
             names=lambda: _names_elsewhere(stack.namespace),

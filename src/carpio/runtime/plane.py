@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv6Address, ip_network
+from ipaddress import IPv6Address
 
 from carpio.core.model import InstanceConfig, InstanceKey, IpAddress, Nanoseconds
 from carpio.errors import PlatformError
@@ -45,7 +45,7 @@ from carpio.runtime.rtnetlink import (
     set_link_down,
     set_link_up,
 )
-from carpio.runtime.rtobjects import Link
+from carpio.runtime.rtobjects import Address, Link
 from carpio.runtime.rules import ensure_rules, remove_rules
 from carpio.runtime.settings import Settings, StateFile
 from carpio.wire.ethernet import format_mac, virtual_mac
@@ -117,6 +117,8 @@ class Plane:
         self._settings = Settings(namespace, self._routes, state)
         self.latest = Inventory(links=(), addresses=(), rules=(), backup_routes=())
         """The last look at the namespace."""
+        self.children: frozenset[int] = frozenset()
+        """Indexes of the macvlans of groups, as of the last `install`."""
         self._holdings: dict[InstanceKey, _Holding] = {}
         self._unsettled: list[InstanceKey] = []
         self._settled: set[int] = set()
@@ -182,8 +184,9 @@ class Plane:
         for key, holding in self._holdings.items():
             if key not in refusals:
                 _attempt(partial(self._verify, holding, look), [key], refusals)
-        if changed:
+        if not {*previous} <= {*instances}:
             self._install_guard(instances, look)
+        self.children = frozenset(h.child for h in self._holdings.values() if h.child)
         self._reopen_lost_gates()
         return refusals
 
@@ -213,6 +216,10 @@ class Plane:
         """Take a fresh look at the namespace. Raises PlatformError."""
         self.latest = host.take(self._routes)
         return self.latest
+
+    def interfaces(self) -> tuple[list[Link], list[Address]]:
+        """What the namespace has now, cheap to ask again. Raises PlatformError."""
+        return self._routes.links(), self._routes.addresses()
 
     def child_index(self, key: InstanceKey) -> int:
         """Interface index of the group's macvlan, 0 if there is none."""
@@ -474,7 +481,7 @@ class Plane:
             and link.kind == "macvlan"
             and link.alias != f"{ALIAS_PREFIX}{names.get(link.name)}"
         ]
-        ours = {str(ip_network(a)) for h in self._holdings.values() for a in h.addresses}
+        ours = {f"{a}/{a.max_prefixlen}" for h in self._holdings.values() for a in h.addresses}
         requests = delete_links(strangers) + [
             delete_route(r.destination, oif=r.oif, table=BACKUP_TABLE)
             for r in look.backup_routes

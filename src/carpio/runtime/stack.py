@@ -181,6 +181,10 @@ class Stack:
         """The engine's picture of itself."""
         return self._engine.snapshot()
 
+    def interfaces(self) -> tuple[list[Link], list[Address]]:
+        """What the namespace has now. Raises PlatformError."""
+        return self._plane.interfaces()
+
     def refusal(self, key: InstanceKey) -> str | None:
         """Why the host cannot hold this group, or None."""
         return self._refusals.get(key)
@@ -227,6 +231,7 @@ class Stack:
         self.log_level = self._settings.log
         """As in `log` of the configuration, until somebody says otherwise."""
         self._instances = self._of(config)
+        self._virtual = frozenset(a.address for c in self._instances for a in c.addresses)
         shortest = min((c.advbase for c in self._instances), default=1)
         self._shortest_dead_man = dead_man_time(shortest)
 
@@ -354,15 +359,12 @@ class Stack:
         """True when a change by somebody else may touch what we hold."""
         subject = change.subject
         if isinstance(subject, Address):
-            virtual = {a.address for c in self._instances for a in c.addresses}
             parents = {carpdev.link.index for carpdev in self._carpdevs.values()}
-            return subject.address in virtual or subject.index in parents
+            return subject.address in self._virtual or subject.index in parents
         if isinstance(subject, Route):
-            children = {self._plane.child_index(c.instance) for c in self._instances}
-            return subject.table == BACKUP_TABLE or subject.oif in children
+            return subject.table == BACKUP_TABLE or subject.oif in self._plane.children
         if isinstance(subject, LocalRoute):
-            virtual = {a.address for c in self._instances for a in c.addresses}
-            return not change.added and subject.address in virtual
+            return not change.added and subject.address in self._virtual
         return bool(self._instances)
 
     def _look(self, instances: Sequence[InstanceConfig]) -> None:
