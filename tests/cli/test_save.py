@@ -91,7 +91,7 @@ class Host:
             saved=self.saved,
             has_unsaved=config != self.saved,
             own=None,
-            lasting=[None, "blue"],
+            nameless=[one.netns for one in config.vhids if one.netns not in (None, "blue")],
         )
         self.daemon.answers["configuration"] = msgspec.structs.replace(told, **more)
 
@@ -403,7 +403,7 @@ def test_the_daemon_tells_what_a_command_needs_to_know() -> None:
                 ),
                 has_unsaved=True,
                 own="own",
-                lasting=[],
+                nameless=["own"],
             )
         ),
         type=Configuration,

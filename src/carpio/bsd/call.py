@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from carpio.bsd.formats import DEFAULT, Formats, parse_formats
 from carpio.bsd.keywords import FAMILIES, Family
@@ -12,20 +13,17 @@ from carpio.bsd.options import OptionError, parse_options
 __all__ = ["Call", "ChangeCall", "FileCall", "GroupCall", "KindsCall", "ListCall", "parse_call"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KindsCall:
+class KindsCall(msgspec.Struct, frozen=True, kw_only=True):
     """Tell what can be created (-C)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupCall:
+class GroupCall(msgspec.Struct, frozen=True, kw_only=True):
     """Tell who is in an interface group (-g)."""
 
     group: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListCall:
+class ListCall(msgspec.Struct, frozen=True, kw_only=True):
     """Show interfaces: one, or all that fit."""
 
     interface: str | None
@@ -40,23 +38,20 @@ class ListCall:
     formats: Formats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCall:
+class ChangeCall(msgspec.Struct, frozen=True, kw_only=True):
     """Change one interface; the words are not read yet."""
 
     interface: str
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileCall:
+class FileCall(msgspec.Struct, frozen=True, kw_only=True):
     """Carry out the ifconfig lines of a file (-F)."""
 
     file: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A whole call."""
 
     what: KindsCall | GroupCall | ListCall | ChangeCall | FileCall

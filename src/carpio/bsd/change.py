@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+import msgspec
 
 from carpio.bsd.messages import IfconfigError, no_such_interface, not_permitted, refusal
 from carpio.bsd.words import Change, PlacedChange, with_mac
@@ -77,7 +78,7 @@ class Changer:
                     change = with_mac(change, self._mac_of(change, network))
                 except IfconfigError as error:
                     raise ConfigError([f"{one.place}: {error}"]) from error
-            completed.append(replace(one, change=change))
+            completed.append(msgspec.structs.replace(one, change=change))
         return completed
 
     def _mac_of(self, change: Change, network: Network) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
 
 __all__ = ["DEFAULT", "Formats", "parse_formats"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Formats:
+class Formats(msgspec.Struct, frozen=True, kw_only=True):
     """One choice for each type of address."""
 
     addr: str = "numeric"
@@ -36,10 +36,10 @@ def parse_formats(text: str, formats: Formats = DEFAULT) -> tuple[Formats, list[
         if part == "default":
             formats = DEFAULT
         elif part == "cidr":
-            formats = replace(formats, inet="cidr", inet6="cidr")
+            formats = msgspec.structs.replace(formats, inet="cidr", inet6="cidr")
         elif choice in _CHOICES.get(kind, ()):
             chosen = getattr(DEFAULT, kind) if choice == "default" else choice
-            formats = replace(formats, **{kind: chosen})
+            formats = msgspec.structs.replace(formats, **{kind: chosen})
         else:
             remarks.append(f"format {part!r} is not known and left out")
     return formats, remarks

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final
+
+import msgspec
 
 from carpio.control.network import SetLink
 
@@ -36,8 +37,7 @@ class About(Enum):
     REFUSED = "known, and not supported"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keyword:
+class Keyword(msgspec.Struct, frozen=True, kw_only=True):
     """One word. `name` is the same for words that mean the same."""
 
     name: str

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from carpio.bsd.names import MODULES
 from carpio.bsd.world import World
@@ -17,8 +18,7 @@ from carpio.errors import CarpioError
 __all__ = ["Call", "call_of", "run"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A command line without our own options."""
 
     words: tuple[str, ...]

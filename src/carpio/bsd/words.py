@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
+
+import msgspec
 
 from carpio.bsd.address_words import AddressWords
 from carpio.bsd.addresses import (
@@ -51,8 +52,7 @@ _LINK_VALUES: Final = {"mtu": "set mtu", "name": "set name", "description": "set
 """Keywords with a value, and what FreeBSD calls the system call behind each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What one call is to change."""
 
     interface: str
@@ -65,8 +65,7 @@ class Change:
     """The last step's address is to be completed by `with_mac`."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedChange:
+class PlacedChange(msgspec.Struct, frozen=True):
     """A change and what its messages begin with: `FILE:LINE`, or the name of the command."""
 
     place: str
@@ -93,7 +92,7 @@ def with_mac(change: Change, mac: str) -> Change:
         **{name: getattr(last, name) for name in last.__struct_fields__ if name != "address"},
         address=address,
     )
-    return replace(change, steps=(*others, added), wants_mac=False)
+    return msgspec.structs.replace(change, steps=(*others, added), wants_mac=False)
 
 
 def _is_text(word: str) -> bool:
@@ -104,8 +103,7 @@ def _is_text(word: str) -> bool:
     return "\0" not in word
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beginning:
+class _Beginning(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the interface is made, and of which family all the rest speaks."""
 
     creates: bool

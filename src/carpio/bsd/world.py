@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+
+import msgspec
 
 from carpio.control.client import ControlClient
 
@@ -15,8 +16,7 @@ PATIENCE_S = 30.0
 """Long enough for the last of hundreds of callers who change something at the same time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(msgspec.Struct, frozen=True, kw_only=True):
     """Streams, variables, the daemon's socket, and ways to leave where the command was called."""
 
     stdin: TextIO
