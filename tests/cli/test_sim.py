@@ -22,6 +22,7 @@ def files(tmp_path: Path) -> None:
         file = tmp_path / f"{name}.toml"
         file.write_text(CONFIG.format(advskew=advskew))
         file.chmod(0o600)
+    (tmp_path / "calm.toml").write_text("")
 
 
 def test_a_calm_pair_is_told_with_roles_and_a_timeline(run):
@@ -45,12 +46,44 @@ def test_json_says_the_same_for_programs(run):
 
 
 def test_the_naive_datapath_exits_with_1_and_shows_the_frame(run):
-    outcome = run("sim", "a.toml", "b.toml", "--datapath", "naive", "--seed", "2")
+    outcome = run(
+        "sim", "a.toml", "b.toml", "--datapath", "naive", "--scenario", "calm.toml", "--seed", "2"
+    )
     assert outcome.exit_status == 1
     assert "wrong MAC: 1@eth0 b" in outcome.stdout
     assert "is at 02:00:00:00:00:02" in outcome.stdout
     assert "client believes a wrong MAC" in outcome.stdout
     assert "traffic at a host that is not master: 1@eth0 b" in outcome.stdout
+
+
+def test_a_scenario_of_a_file_is_played(run, tmp_path: Path):
+    fault = '[[fault]]\nkind = "partition"\nat = "20s"\nfor = "20s"\nhosts = ["b"]\n'
+    (tmp_path / "cut.toml").write_text(f'for = "70s"\n{fault}')
+    outcome = run("sim", "a.toml", "b.toml", "--scenario", "cut.toml")
+    assert outcome.exit_status == 1
+    assert outcome.stdout.startswith("1m10s with 2 hosts")
+    assert "fault 1  20.000s partition b for 20.00s" in outcome.stdout
+    assert "two masters: 1@eth0 a, b" in outcome.stdout
+    assert "because the segment is cut" in outcome.stdout
+
+
+def test_a_seed_plays_its_random_faults(run):
+    outcome = run("sim", "a.toml", "b.toml", "--seed", "3")
+    assert "fault 1 " in outcome.stdout
+    assert outcome == run("sim", "a.toml", "b.toml", "--seed", "3")
+
+
+def test_a_bad_scenario_is_told_with_line_and_remedy(run, tmp_path: Path):
+    (tmp_path / "s.toml").write_text('[[fault]]\nkind = "crush"\nat = "1s"\n')
+    outcome = run("sim", "a.toml", "b.toml", "--scenario", "s.toml")
+    assert outcome.exit_status == 2
+    assert "s.toml:2: fault[0].kind: 'crush' is no kind of fault; did you mean" in outcome.stderr
+
+
+def test_an_unknown_scenario_is_usage_and_names_those_that_are(run):
+    outcome = run("sim", "a.toml", "b.toml", "--scenario", "nothing")
+    assert outcome.exit_status == 64
+    assert "no scenario of that name" in outcome.stderr
 
 
 def test_the_trace_has_every_frame(run, tmp_path: Path):

@@ -372,8 +372,8 @@ COMMANDS: Final = (
         name="sim",
         module="sim",
         summary="Simulate hosts with these configurations, in virtual time, with faults.",
-        synopsis="[--seed N] [--for DURATION] [--datapath real|naive] [--trace FILE] [--json] "
-        "FILE FILE...",
+        synopsis="FILE FILE... [--scenario SCENARIO] [--seed N] [--for DURATION] "
+        "[--datapath real|naive] [--trace FILE] [--json]",
         description=(
             "Each FILE is the configuration of one host, named after the file. The daemon's own "
             "engine runs over a virtual clock, network and kernel; a client on each segment talks "
@@ -387,12 +387,18 @@ COMMANDS: Final = (
                 name="--seed",
                 metavar="N",
                 is_number=True,
-                doc="Number that all chance comes from; default 0.",
+                doc="Number that all chance comes from. Without --scenario also the faults: a "
+                "seed is a random schedule of them. Default: 0, and no faults.",
+            ),
+            Argument(
+                name="--scenario",
+                metavar="SCENARIO",
+                doc="Faults of a file, or of a scenario that comes with carpio, by its name.",
             ),
             Argument(
                 name="--for",
                 metavar="DURATION",
-                doc="Virtual time, such as 10min, 90s or 1h; default 1min.",
+                doc="Virtual time, such as 10min or 90s. Default: as the scenario says, or 1min.",
             ),
             Argument(
                 name="--datapath",

@@ -8,7 +8,7 @@ last advert left less than three intervals ago. The others are those of `watch`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -29,6 +29,7 @@ _SECOND: Final = 1_000_000_000
 _PATIENCE: Final = 3
 """Intervals without an advert after which a peer may come."""
 _KEPT: Final = 20_000
+_STANDS: Final = "its cause is still there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ class Invariants:
             if not watch.premises.hold:
                 cause = watch.premises.cause()
                 self._add(Kind.MISLED, watch, node.name, now, frame, cause)
-            elif now - settled > watch.bounds.propagation:
+            elif now - settled > watch.bounds.propagation + watch.lag:
                 self._add(Kind.MISLED, watch, node.name, now, frame)
 
     def advert_lost(self, frame: Frame, sender: Port, receiver: Port | None, now: int) -> None:
@@ -227,23 +228,39 @@ class Invariants:
                 watch.check(now, self.findings)
         self.reschedule()
 
-    def finish(self, nodes: Sequence[Node], expected: dict[str, int], now: int) -> None:
-        """The last look: demotion is what its remaining causes are (`expected`, by host)."""
+    def finish(
+        self, nodes: Sequence[Node], standing: Collection[tuple[str, str]], now: int
+    ) -> None:
+        """The last look: no demotion is left of which the cause is gone.
+
+        `standing`: (host, cause) of what operators added and did not take back.
+        """
         self.check(now)
         for node in nodes:
             if node.engine is None or not node.is_working:
                 continue
-            view = node.engine.snapshot()
-            rest = view.demotion - expected.get(node.name, 0)
-            if rest:
-                causes = ", ".join(f"{one.cause} {one.value:+}" for one in view.causes)
-                self.findings.add(
-                    Kind.DEMOTION,
-                    now,
-                    group="",
-                    host=node.name,
-                    evidence=f"{rest:+} left: {causes}",
-                )
+            for one in node.engine.snapshot().causes:
+                excuse = self._excuse(node, one.cause, standing)
+                if excuse != _STANDS:
+                    text = f"{one.value:+} left: {one.cause}"
+                    self.findings.add(
+                        Kind.DEMOTION, now, group="", host=node.name, cause=excuse, evidence=text
+                    )
+
+    def _excuse(self, node: Node, cause: str, standing: Collection[tuple[str, str]]) -> str:
+        """Say why a share of demotion is still there; nothing: it should not be."""
+        if (node.name, cause) in standing:
+            return _STANDS
+        for key, state in node.states.items():
+            nic = node.nics[key.carpdev]
+            if cause == f"interface down {key}" and not nic.port.is_up:
+                return _STANDS
+            if cause == f"send error {key}":
+                if nic.refuses_to_send:
+                    return _STANDS
+                # only three good sends take it back, and only a MASTER sends (spec 10.1)
+                return "" if state is State.MASTER else "a BACKUP sends nothing that could succeed"
+        return ""
 
     def sent(self, node: str, key: InstanceKey) -> Sent:
         """Return what left a host for a group."""

@@ -64,9 +64,9 @@ class Port:
     name: str
     owner: Receiver
     is_up: bool = True
-    is_cut: bool = False
-    """The cable is out, whether or not the host has power."""
-    side: int = 0
+    cuts: int = 0
+    """How many reasons there are for the cable to be out, whether or not the host has power."""
+    sides: list[int] = field(default_factory=list)
     """Which part of the segment it is on; parts do not hear each other."""
     outbound: list[Impairment] = field(default_factory=list)
     inbound: list[Impairment] = field(default_factory=list)
@@ -126,7 +126,7 @@ class Segment:
             if known is not None:
                 if known is not port:
                     self._pass(port, known, frame, now)
-                    if self.led is not None and known.side == port.side:
+                    if self.led is not None and known.sides == port.sides:
                         self.led(frame, known, now)
                 return
         family = _CARP_GROUPS.get(destination)
@@ -139,7 +139,7 @@ class Segment:
             self._pass(port, other, frame, now)
 
     def _pass(self, port: Port, other: Port, frame: Frame, now: int) -> None:
-        if not other.is_up or other.side != port.side:
+        if not other.is_up or other.sides != port.sides:
             return
         if not other.inbound:
             other.owner.receive(frame, now)

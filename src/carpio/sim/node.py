@@ -28,6 +28,8 @@ from carpio.core.events import (
     ConfigurationReplaced,
     DatagramReceived,
     DeadlineReached,
+    DemotionAdjusted,
+    DemotionCleared,
     Event,
     LinkWentDown,
     LinkWentUp,
@@ -37,12 +39,12 @@ from carpio.core.events import (
     Stopped,
 )
 from carpio.core.model import EngineConfig, InstanceConfig, InstanceKey, Nanoseconds, State
+from carpio.core.phases import Batch
 from carpio.sim.clock import MachineClock
 from carpio.sim.datapath import Datapath, NaiveDatapath, announcements
 from carpio.sim.entropy import stream
 from carpio.sim.frames import Frame
 from carpio.sim.network import Port, Segment
-from carpio.sim.phases import Batch
 from carpio.wire.constants import (
     CARP_GROUP_V4_MAC,
     CARP_GROUP_V6_MAC,
@@ -258,7 +260,7 @@ class Node:
     def _power_on(self, now: int) -> None:
         self.is_powered = True
         for nic in self.nics.values():
-            nic.segment.set_link(nic.port, not nic.port.is_cut)
+            nic.segment.set_link(nic.port, not nic.port.cuts)
         self.datapath.clear()
         if isinstance(self.datapath, NaiveDatapath):
             for carpdev, frame in self.datapath.put_on_nic(self.config.instances):
@@ -297,6 +299,7 @@ class Node:
         refused = [AddressesRefused(key, reason) for key, reason in refusals.items()]
         start = Started(config=self.config, resumed=tuple(resumed))
         self._turn([start, *links, *refused], now)
+        self._witness.changed(self, None, now)
         self._become(now)
 
     def _stop(self, now: int) -> None:
@@ -360,13 +363,31 @@ class Node:
         elif self.engine is not None:
             self._backlog.append(event)
 
-    def set_link(self, carpdev: str, is_up: bool, now: int) -> None:
-        """Cable in or out, seen at both ends."""
+    def cut(self, carpdev: str, now: int) -> None:
+        """Pull the cable, seen at both ends."""
         nic = self.nics[carpdev]
-        nic.port.is_cut = not is_up
-        nic.segment.set_link(nic.port, is_up and self.is_powered)
-        self.tell(LinkWentUp(carpdev) if is_up else LinkWentDown(carpdev), now)
-        self._witness.changed(self, None, now)
+        nic.port.cuts += 1
+        if nic.port.cuts == 1:
+            nic.segment.set_link(nic.port, False)
+            self.tell(LinkWentDown(carpdev), now)
+            self._witness.changed(self, None, now)
+
+    def mend(self, carpdev: str, now: int) -> None:
+        """Put it back in."""
+        nic = self.nics[carpdev]
+        nic.port.cuts -= 1
+        if not nic.port.cuts and self.is_powered:
+            nic.segment.set_link(nic.port, True)
+            self.tell(LinkWentUp(carpdev), now)
+            self._witness.changed(self, None, now)
+
+    def demote(self, cause: str, points: int, now: int) -> None:
+        """Add to the demotion number, as `carpio demote CAUSE +N`."""
+        self.tell(DemotionAdjusted(cause, points), now)
+
+    def promote(self, cause: str, now: int) -> None:
+        """Take it back, as `carpio demote --clear CAUSE`."""
+        self.tell(DemotionCleared(cause), now)
 
     def drift(self, ppm: int, now: int) -> None:
         """Let the clock gain `ppm` millionths from now on."""
@@ -378,11 +399,13 @@ class Node:
         """The host will not hold the addresses of a group."""
         self.datapath.refused[key] = reason
         self.tell(AddressesRefused(key, reason), now)
+        self._witness.changed(self, None, now)
 
     def permit(self, key: InstanceKey, now: int) -> None:
         """It will again."""
         self.datapath.refused.pop(key, None)
         self.tell(AddressesAvailable(key), now)
+        self._witness.changed(self, None, now)
 
     def reconfigure(self, config: EngineConfig, now: int) -> None:
         """Use another configuration: the host first, then the engine, as a reload does."""

@@ -70,6 +70,8 @@ class GroupWatch:
         self.changes: list[tuple[int, tuple[str, ...]]] = [(0, ())]
         """When the speakers changed, and to whom."""
         self.uncounted = 0
+        self.lag = 0
+        """How much longer than normal frames may take in this run."""
         self.check_at = NEVER
         """When `check` has something to say, if nothing changes until then."""
         self._since = 0

@@ -51,8 +51,8 @@ class World:
         self.now = 0
         self.settings = settings
         self.steps = 0
-        self.expected_demotion: dict[str, int] = {}
-        """By host: the demotion that causes which are still there make."""
+        self.standing_causes: set[tuple[str, str]] = set()
+        """(host, cause) of demotion that is meant to be there."""
         self.trace: Callable[[int, str], None] | None = None
         """Told of every step, for whoever compares runs."""
         self._heap: list[tuple[int, int, Callable[[Any, int], None], Any]] = []
@@ -153,7 +153,7 @@ class World:
 
     def finish(self) -> None:
         """Look for the last time."""
-        self.invariants.finish(self.nodes, self.expected_demotion, self.now)
+        self.invariants.finish(self.nodes, self.standing_causes, self.now)
 
     @property
     def findings(self) -> list[Finding]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Final
+from contextlib import ExitStack
 
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.usage import UsageError
+from carpio.sim.chance import random_scenario
 from carpio.sim.hosts import load_hosts
-from carpio.sim.report import report_of
+from carpio.sim.library import find_scenario, names
+from carpio.sim.node import HostSetup
+from carpio.sim.run import MINUTE
+from carpio.sim.run import run as simulate
+from carpio.sim.scenario import Scenario, read_scenario
 from carpio.sim.text import as_text
 from carpio.sim.units import parse_duration
-from carpio.sim.world import World, WorldSettings
 
 __all__ = ["run"]
-
-_MINUTE: Final = 60_000_000_000
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
@@ -29,25 +31,46 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
     )
     for warning in warnings:
         environment.remark(f"warning: {warning}")
-    settings = WorldSettings(seed=arguments.seed or 0, naive=arguments.datapath == "naive")
-    world = World(setups, settings)
-    duration = _duration(arguments)
-    if arguments.trace is None:
-        world.run(duration)
-    else:
-        with environment.path(arguments.trace).open("w") as trace:
-            world.trace = lambda at, text: print(f"{at} {text}", file=trace)
-            world.run(duration)
-    world.finish()
-    report = report_of(world)
+    scenario = _scenario(arguments, environment, setups)
+    with ExitStack() as closing:
+        trace = None
+        if arguments.trace is not None:
+            file = closing.enter_context(environment.path(arguments.trace).open("w"))
+            trace = lambda at, text: print(f"{at} {text}", file=file)  # noqa: E731 - of one use
+        report = simulate(
+            setups,
+            scenario,
+            seed=arguments.seed or 0,
+            duration=_duration(arguments),
+            trace=trace,
+        )
     environment.say(json.dumps(report.as_json()) if arguments.json else as_text(report))
     return ExitStatus.DONE if report.is_clean else ExitStatus.FAILED
 
 
-def _duration(arguments: argparse.Namespace) -> int:
+def _scenario(
+    arguments: argparse.Namespace, environment: Environment, setups: list[HostSetup]
+) -> Scenario:
+    """Return the faults that are asked for: of a file, of a seed, or none."""
+    if arguments.scenario is not None:
+        path = find_scenario(arguments.scenario, environment.path(arguments.scenario))
+        if path is None:
+            raise UsageError(
+                f"carpio sim: {arguments.scenario}: no such file, and no scenario of that name; "
+                f"there are {', '.join(names())}"
+            )
+        scenario = read_scenario(path, [setup.name for setup in setups])
+    elif arguments.seed is not None:
+        scenario = random_scenario(arguments.seed, setups, _duration(arguments) or MINUTE)
+    else:
+        scenario = Scenario()
+    return scenario.with_datapath(naive=arguments.datapath == "naive")
+
+
+def _duration(arguments: argparse.Namespace) -> int | None:
     text = getattr(arguments, "for")
     if text is None:
-        return _MINUTE
+        return None
     try:
         return parse_duration(text)
     except ValueError as error:

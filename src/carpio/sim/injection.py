@@ -1,0 +1,376 @@
+"""Faults at work: what each does to hosts and links, which premise it takes away, and how it ends.
+
+Each kind has one function that begins it and returns what undoes it, so that whatever begins can
+end in any order, several of a kind included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_interface
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from carpio.core.model import InstanceConfig, VirtualAddress
+from carpio.sim.faults import Fault, FaultKind
+from carpio.sim.network import Impairment
+from carpio.sim.node import Hold, Nic, Node
+from carpio.sim.watch import GroupWatch
+from carpio.sim.world import World
+from carpio.wire.auth import Key
+from carpio.wire.constants import Family
+
+__all__ = ["Injection", "propagation_of"]
+
+Undo: TypeAlias = Callable[[int], None]
+Edit: TypeAlias = Callable[[InstanceConfig], InstanceConfig]
+
+_ALL: Final = 1_000_000
+_INTERVAL: Final = 1_000_000_000
+_NOTABLE_DRIFT: Final = 10_000
+"""Millionths; the dead-man has 3 % in hand (2.9 of 3 intervals), for two clocks."""
+_LINK_OFF: Final = 1_000_000_000
+_HOLDS: Final = MappingProxyType(
+    {
+        FaultKind.CRASH: Hold.CRASHED,
+        FaultKind.STOP: Hold.STOPPED,
+        FaultKind.KILL: Hold.KILLED,
+        FaultKind.PAUSE: Hold.PAUSED,
+        FaultKind.FREEZE: Hold.FROZEN,
+    }
+)
+
+
+def propagation_of(faults: Sequence[Fault]) -> int:
+    """Return how much longer than normal a frame may take under these faults, in nanoseconds."""
+    return 2 * sum(fault.by for fault in faults)
+
+
+class Injection:
+    """Plays faults in a world."""
+
+    def __init__(self, world: World, faults: Sequence[Fault]) -> None:
+        self.played: list[tuple[int, str]] = []
+        """What was done, with the host that was meant."""
+        self._world = world
+        self._edits: dict[str, dict[int, Edit]] = {}
+        self._base = {node.name: node.config for node in world.nodes}
+        self._number = 0
+        for watch in world.invariants.watches:
+            watch.lag = propagation_of(faults)
+        for number, fault in enumerate(faults):
+            world.schedule(fault.at, self._begin, (number, fault))
+
+    def _begin(self, what: tuple[int, Fault], now: int) -> None:
+        number, fault = what
+        fault = self._resolved(fault)
+        self.played.append((now, str(fault)))
+        undo = _ACTIONS[fault.kind](self, fault, number, now)
+        if fault.lasts is not None:
+            self._world.schedule(now + fault.lasts, _end, undo)
+
+    def _resolved(self, fault: Fault) -> Fault:
+        """Say who is meant by master and backup now."""
+        if fault.host not in ("master", "backup"):
+            return fault
+        watch = self._world.invariants.watches[0]
+        names = [member.node.name for member in watch.members]
+        speaker = watch.speakers[0] if watch.speakers else names[0]
+        others = [name for name in names if name != speaker]
+        return replace(fault, host=speaker if fault.host == "master" else others[0])
+
+    # -- who is meant --------------------------------------------------------------------------
+
+    def _node(self, fault: Fault) -> Node:
+        return self._world.node_of[fault.host]
+
+    def _nics(self, fault: Fault) -> list[Nic]:
+        nics = self._node(fault).nics.values()
+        return [nic for nic in nics if fault.interface in ("", nic.carpdev)]
+
+    def _watches(self, fault: Fault) -> Iterator[GroupWatch]:
+        for watch in self._world.invariants.watches:
+            member = watch.member_of.get(fault.host)
+            if member is not None and fault.interface in ("", member.key.carpdev):
+                yield watch
+
+    def _without_premise(self, fault: Fault, cause: str) -> Undo:
+        """Take a premise away from the groups of the host, until the undo is called."""
+        watches = list(self._watches(fault))
+        return self._without(watches, cause)
+
+    def _without(self, watches: Sequence[GroupWatch], cause: str) -> Undo:
+        for watch in watches:
+            watch.begin(cause)
+
+        def undo(now: int) -> None:
+            for watch in watches:
+                watch.end(cause, now)
+            self._world.invariants.reschedule()
+
+        self._world.invariants.reschedule()
+        return undo
+
+    # -- hosts -----------------------------------------------------------------------------------
+
+    def _hold(self, fault: Fault, _number: int, now: int) -> Undo:
+        node, hold = self._node(fault), _HOLDS[fault.kind]
+        undo_premise: Undo = _nothing
+        if hold is Hold.FROZEN:
+            undo_premise = self._without_premise(fault, f"{node.name} stood still with its clocks")
+        node.hold(hold, now)
+
+        def undo(now: int) -> None:
+            node.let_go(hold, now)
+            undo_premise(now)
+
+        return undo
+
+    def _drift(self, fault: Fault, _number: int, now: int) -> Undo:
+        node = self._node(fault)
+        undo_premise: Undo = _nothing
+        if abs(fault.ppm) > _NOTABLE_DRIFT:
+            undo_premise = self._without_premise(
+                fault, f"the clock of {node.name} is wrong by {fault.ppm / 10_000:g} %"
+            )
+        node.drift(fault.ppm, now)
+
+        def undo(now: int) -> None:
+            node.drift(0, now)
+            undo_premise(now)
+
+        return undo
+
+    def _link_down(self, fault: Fault, _number: int, now: int) -> Undo:
+        node, nics = self._node(fault), self._nics(fault)
+        for nic in nics:
+            node.cut(nic.carpdev, now)
+
+        def undo(now: int) -> None:
+            for nic in nics:
+                node.mend(nic.carpdev, now)
+
+        return undo
+
+    def _slow_link(self, fault: Fault, number: int, now: int) -> Undo:
+        undo_link = self._link_down(fault, number, now)
+        undo_premise = self._without_premise(fault, f"the link of {fault.host} carries nothing")
+        undo_sends = self._refuse_sends(fault)
+        deaf = Impairment(loss=_ALL)
+        for nic in self._nics(fault):
+            nic.port.inbound.append(deaf)
+        self._world.schedule(now + _LINK_OFF, _end, undo_link)
+
+        def undo(now: int) -> None:
+            for nic in self._nics(fault):
+                nic.port.inbound.remove(deaf)
+            undo_sends(now)
+            undo_premise(now)
+
+        return undo
+
+    def _send_errors(self, fault: Fault, _number: int, _now: int) -> Undo:
+        undo_premise = self._without_premise(fault, f"sends of {fault.host} fail")
+        undo_sends = self._refuse_sends(fault)
+
+        def undo(now: int) -> None:
+            undo_sends(now)
+            undo_premise(now)
+
+        return undo
+
+    def _refuse_sends(self, fault: Fault) -> Undo:
+        nics = self._nics(fault)
+        for nic in nics:
+            nic.refuses_to_send += 1
+
+        def undo(now: int) -> None:
+            for nic in nics:
+                nic.refuses_to_send -= 1
+                self._world.invariants.changed(nic.node, None, now)
+
+        return undo
+
+    def _demote(self, fault: Fault, number: int, now: int) -> Undo:
+        node, cause = self._node(fault), f"fault {number}"
+        standing = self._world.standing_causes
+        standing.add((node.name, cause))
+        node.demote(cause, fault.points, now)
+
+        def undo(now: int) -> None:
+            standing.discard((node.name, cause))
+            node.promote(cause, now)
+
+        return undo
+
+    def _refuse(self, fault: Fault, _number: int, now: int) -> Undo:
+        node = self._node(fault)
+        keys = [config.instance for config in self._base[node.name].instances]
+        for key in keys:
+            node.refuse(key, "the host refuses", now)
+
+        def undo(now: int) -> None:
+            for key in keys:
+                node.permit(key, now)
+
+        return undo
+
+    # -- settings --------------------------------------------------------------------------------
+
+    def _edit(self, fault: Fault, number: int, now: int, edit: Edit) -> Undo:
+        node = self._node(fault)
+        edits = self._edits.setdefault(node.name, {})
+        edits[number] = edit
+        self._reconfigure(node, now)
+
+        def undo(now: int) -> None:
+            del edits[number]
+            self._reconfigure(node, now)
+
+        return undo
+
+    def _reconfigure(self, node: Node, now: int) -> None:
+        config = self._base[node.name]
+        instances = config.instances
+        for edit in self._edits[node.name].values():
+            instances = tuple(edit(one) for one in instances)
+        node.config = replace(config, instances=instances)
+        for watch in self._world.invariants.watches:
+            if node.name in watch.member_of:
+                watch.compare(now)  # before anybody claims what is new
+        node.reconfigure(node.config, now)
+        self._world.invariants.changed(node, None, now)
+
+    def _addresses(self, fault: Fault, number: int, now: int) -> Undo:
+        first = self._base[fault.host].instances[0]
+        known = first.addresses
+        if fault.addresses:
+            parsed = map(ip_interface, fault.addresses)
+            wanted = tuple(VirtualAddress(it.ip, it.network.prefixlen) for it in parsed)
+        elif len(known) > 1:
+            wanted = known[:-1]
+        else:
+            wanted = (*known, *(VirtualAddress(a.address + 1, a.prefix_length) for a in known))
+
+        def edit(config: InstanceConfig) -> InstanceConfig:
+            return replace(config, addresses=wanted) if config.vhid == first.vhid else config
+
+        return self._edit(fault, number, now, edit)
+
+    def _passphrase(self, fault: Fault, number: int, now: int) -> Undo:
+        key = Key.from_passphrase(f"of fault {number}")
+        return self._edit(fault, number, now, lambda config: replace(config, key=key))
+
+    # -- links -----------------------------------------------------------------------------------
+
+    def _impair(self, fault: Fault, _number: int, _now: int) -> Undo:
+        what = {
+            FaultKind.LOSS: Impairment(loss=fault.share, family=fault.family),
+            FaultKind.DELAY: Impairment(delay=fault.by, family=fault.family),
+            FaultKind.JITTER: Impairment(jitter=fault.by, family=fault.family),
+            FaultKind.DUPLICATE: Impairment(duplicate=fault.share, family=fault.family),
+            FaultKind.REORDER: Impairment(
+                reorder=fault.share, reorder_by=fault.by, family=fault.family
+            ),
+        }[fault.kind]
+        undo_premise: Undo = _nothing
+        is_deaf = fault.kind is FaultKind.LOSS and fault.share == _ALL
+        if fault.by >= _INTERVAL or is_deaf:
+            text = f"{fault.kind.value} on the link of {fault.host}"
+            undo_premise = self._without_premise(fault, text)
+        return self._on_links(fault, what, undo_premise)
+
+    def _one_way(self, fault: Fault, _number: int, _now: int) -> Undo:
+        text = f"the link of {fault.host} carries nothing {fault.direction}"
+        if fault.family is not None:
+            text += f" of IPv{int(fault.family)}"
+        dead = Impairment(loss=_ALL, family=fault.family)
+        return self._on_links(fault, dead, self._without_premise(fault, text))
+
+    def _on_links(self, fault: Fault, what: Impairment, undo_premise: Undo) -> Undo:
+        lists = []
+        for nic in self._nics(fault):
+            if fault.direction != "in":
+                lists.append(nic.port.outbound)
+            if fault.direction != "out":
+                lists.append(nic.port.inbound)
+        for impairments in lists:
+            impairments.append(what)
+
+        def undo(now: int) -> None:
+            for impairments in lists:
+                impairments.remove(what)
+            undo_premise(now)
+
+        return undo
+
+    def _partition(self, fault: Fault, number: int, now: int) -> Undo:
+        side = number + 1
+        nodes = [self._world.node_of[name] for name in fault.hosts]
+        ports = [nic.port for node in nodes for nic in node.nics.values()]
+        watches = [
+            watch
+            for watch in self._world.invariants.watches
+            if any(name in watch.member_of for name in fault.hosts)
+        ]
+        undo_premise = self._without(watches, "the segment is cut")
+        for port in ports:
+            port.sides.append(side)
+
+        def undo(now: int) -> None:
+            for port in ports:
+                port.sides.remove(side)
+            undo_premise(now)
+
+        return undo
+
+    def _filter(self, fault: Fault, _number: int, _now: int) -> Undo:
+        families = [fault.family] if fault.family is not None else list(Family)
+        names = " and ".join(f"IPv{int(family)}" for family in families)
+        text = f"the switch filters multicast of {names} to {fault.host}"
+        undo_premise = self._without_premise(fault, text)
+        ports = [nic.port for nic in self._nics(fault)]
+        for port in ports:
+            port.filtered.extend(families)
+
+        def undo(now: int) -> None:
+            for port in ports:
+                for family in families:
+                    port.filtered.remove(family)
+            undo_premise(now)
+
+        return undo
+
+
+def _nothing(_now: int) -> None:
+    """Undo what changed nothing."""
+
+
+def _end(undo: Undo, now: int) -> None:
+    undo(now)
+
+
+_ACTIONS: Final[Mapping[FaultKind, Callable[[Injection, Fault, int, int], Undo]]] = (
+    MappingProxyType(
+        {
+            **dict.fromkeys(_HOLDS, Injection._hold),
+            FaultKind.DRIFT: Injection._drift,
+            FaultKind.LINK_DOWN: Injection._link_down,
+            FaultKind.SLOW_LINK: Injection._slow_link,
+            FaultKind.SEND_ERRORS: Injection._send_errors,
+            FaultKind.DEMOTE: Injection._demote,
+            FaultKind.REFUSE: Injection._refuse,
+            FaultKind.ADDRESSES: Injection._addresses,
+            FaultKind.PASSPHRASE: Injection._passphrase,
+            FaultKind.LOSS: Injection._impair,
+            FaultKind.DELAY: Injection._impair,
+            FaultKind.JITTER: Injection._impair,
+            FaultKind.DUPLICATE: Injection._impair,
+            FaultKind.REORDER: Injection._impair,
+            FaultKind.ONE_WAY: Injection._one_way,
+            FaultKind.PARTITION: Injection._partition,
+            FaultKind.MULTICAST_FILTERED: Injection._filter,
+        }
+    )
+)

@@ -1,0 +1,22 @@
+"""The scenarios that come with carpio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+__all__ = ["find_scenario", "names"]
+
+_DIRECTORY: Final = Path(__file__).parent / "scenarios"
+
+
+def names() -> list[str]:
+    """Return the names of all scenarios."""
+    return sorted(path.stem for path in _DIRECTORY.glob("*.toml"))
+
+
+def find_scenario(text: str, given: Path) -> Path | None:
+    """Return the scenario called `text`, or the file `given`; None when there is neither."""
+    if text in names():
+        return _DIRECTORY / f"{text}.toml"
+    return given if given.is_file() else None

@@ -1,0 +1,267 @@
+"""Scenario files: TOML to faults and back, with every problem told by line, key and remedy."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from carpio.config.locate import KeyPath, key_lines
+from carpio.config.problems import Place, Problems, in_reading_order
+from carpio.errors import ConfigError
+from carpio.sim.faults import KINDS, Fault, FaultKind, Setting, Value
+from carpio.sim.units import parse_duration
+from carpio.wire.constants import Family
+
+__all__ = ["Scenario", "read_scenario", "scenario_toml"]
+
+_TOP: Final = ("title", "teaches", "for", "datapath", "fault")
+_DATAPATHS: Final = ("real", "naive")
+_ROLES: Final = ("master", "backup")
+_MILLIONTHS: Final = 10_000
+"""Of a percent."""
+
+PlaceOf: TypeAlias = Callable[[str], Place]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Timed faults, and what they teach."""
+
+    title: str = ""
+    teaches: str = ""
+    duration: int | None = None
+    """Nanoseconds; None: as long as asked for."""
+    is_naive: bool = False
+    faults: tuple[Fault, ...] = field(default=())
+
+    def with_datapath(self, *, naive: bool) -> Scenario:
+        """Return it with naive hosts if `naive` or if it has them already."""
+        return replace(self, is_naive=self.is_naive or naive)
+
+    def in_time(self) -> Scenario:
+        """Return it with the faults in the order of time."""
+        return replace(self, faults=tuple(sorted(self.faults, key=lambda fault: fault.at)))
+
+
+def read_scenario(path: Path, hosts: Sequence[str]) -> Scenario:
+    """Read a scenario for `hosts`, in the order of their files. Raises ConfigError, OSError."""
+    text = path.read_text()
+    try:
+        data = tomllib.loads(text)
+        lines = key_lines(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError([f"{path}: is not TOML: {error}; see https://toml.io"]) from error
+    problems = Problems()
+    scenario = _Reader(path, lines, hosts, problems).scenario(data)
+    if problems.errors:
+        raise ConfigError(in_reading_order(problems.errors))
+    return scenario.in_time()
+
+
+class _Reader:
+    """One file."""
+
+    def __init__(
+        self,
+        path: Path,
+        lines: Mapping[KeyPath, int],
+        hosts: Sequence[str],
+        problems: Problems,
+    ) -> None:
+        self._path = path
+        self._lines = lines
+        self._hosts = hosts
+        self._problems = problems
+
+    def scenario(self, data: Mapping[str, Any]) -> Scenario:
+        place_of = partial(self._place, ())
+        self._refuse_unknown(data, _TOP, place_of)
+        text = {name: self._text(data, name, place_of) for name in ("title", "teaches")}
+        duration = None
+        if "for" in data:
+            duration = self._duration(data["for"], place_of("for"))
+        datapath = data.get("datapath", "real")
+        if datapath not in _DATAPATHS:
+            self._wrong(datapath, 'write "real" or "naive"', place_of("datapath"))
+        tables = data.get("fault", [])
+        if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+            self._wrong(tables, "write [[fault]] tables", place_of("fault"))
+            tables = []
+        found = [self._fault(table, number) for number, table in enumerate(tables)]
+        return Scenario(
+            title=text["title"],
+            teaches=" ".join(text["teaches"].split()),
+            duration=duration,
+            is_naive=datapath == "naive",
+            faults=tuple(fault for fault in found if fault is not None),
+        )
+
+    def _fault(self, table: Mapping[str, Any], number: int) -> Fault | None:
+        place_of = partial(self._place, ("fault", number))
+        words = [kind.value for kind in FaultKind]
+        word = table.get("kind")
+        if word not in words:
+            close = difflib.get_close_matches(str(word), words, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"one of {', '.join(words)}"
+            what = "is missing" if word is None else f"{word!r} is no kind of fault"
+            self._problems.error(place_of("kind"), what, remedy)
+            return None
+        kind = FaultKind(word)
+        settings = KINDS[kind].settings
+        known = ("kind", "at", "for", *(one.name for one in settings))
+        self._refuse_unknown(table, known, place_of)
+        values: dict[str, Any] = {}
+        if "at" in table:
+            values["at"] = self._duration(table["at"], place_of("at"))
+        else:
+            self._problems.error(place_of("at"), "is missing", f"add it: {Value.DURATION.value}")
+        if "for" in table:
+            values["lasts"] = self._duration(table["for"], place_of("for"))
+        for setting in settings:
+            if setting.name in table:
+                values[setting.name] = self._value(
+                    setting, table[setting.name], place_of(setting.name)
+                )
+            elif setting.required:
+                remedy = f"add it: {setting.value.value}"
+                self._problems.error(place_of(setting.name), "is missing", remedy)
+        if "at" not in values or None in values.values():
+            return None
+        return Fault(kind=kind, **values)
+
+    # -- values: None and a problem when they cannot be used ------------------------------------
+
+    def _value(self, setting: Setting, value: object, place: Place) -> Any:
+        match setting.value:
+            case Value.DURATION:
+                return self._duration(value, place)
+            case Value.PERCENT if _is_number(value) and 0 <= value <= 100:  # type: ignore[operator]  # a number
+                return round(value * _MILLIONTHS)  # type: ignore[operator]  # a number
+            case Value.INTEGER if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            case Value.HOST:
+                return self._host(value, place, roles=True)
+            case Value.HOSTS if isinstance(value, list) and value:
+                names = tuple(self._host(one, place, roles=False) for one in value)
+                return None if None in names else names
+            case Value.DIRECTION if value in ("in", "out"):
+                return value
+            case Value.FAMILY if value in (4, 6) and not isinstance(value, bool):
+                return Family(value)
+            case Value.TEXT if isinstance(value, str):
+                return value
+            case Value.TEXTS if isinstance(value, list) and all(map(_is_address, value)):
+                return tuple(value)
+            case _:
+                return self._wrong(value, f"write {setting.value.value}", place)
+
+    def _host(self, value: object, place: Place, *, roles: bool) -> str | None:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if 1 <= value <= len(self._hosts):
+                return self._hosts[value - 1]
+            self._wrong(value, f"there are {len(self._hosts)} hosts", place)
+            return None
+        known = (*self._hosts, *(_ROLES if roles else ()))
+        if value in known:
+            return str(value)
+        self._wrong(value, f"hosts here: {', '.join(known)}", place)
+        return None
+
+    def _duration(self, value: object, place: Place) -> int | None:
+        try:
+            return parse_duration(value) if isinstance(value, str) else self._no_duration(value)
+        except ValueError as error:
+            self._problems.error(place, *str(error).split("; ", 1))
+            return None
+
+    def _no_duration(self, value: object) -> int:
+        raise ValueError(f"{value!r} is not a duration; write {Value.DURATION.value}")
+
+    def _text(self, data: Mapping[str, Any], name: str, place_of: PlaceOf) -> str:
+        value = data.get(name, "")
+        if isinstance(value, str):
+            return value
+        self._wrong(value, f"write {Value.TEXT.value}", place_of(name))
+        return ""
+
+    # -- problems --------------------------------------------------------------------------------
+
+    def _place(self, path: KeyPath, key: str) -> Place:
+        line = self._lines.get((*path, key)) or self._lines.get(path)
+        shown = key if not path else f"{path[0]}[{path[1]}].{key}"
+        return Place(self._path, line, shown)
+
+    def _wrong(self, value: object, remedy: str, place: Place) -> Any:
+        """Note it; return None, for the caller to return."""
+        self._problems.error(place, f"{value!r} is not usable", remedy)
+
+    def _refuse_unknown(
+        self, table: Mapping[str, Any], known: Sequence[str], place_of: PlaceOf
+    ) -> None:
+        for key in table:
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+                self._problems.error(place_of(key), "unknown key", remedy)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_address(value: object) -> bool:
+    try:
+        ip_interface(value if isinstance(value, str) else "")
+    except ValueError:
+        return False
+    return True
+
+
+def scenario_toml(scenario: Scenario, comments: Sequence[str] = ()) -> str:
+    """Return a file that `read_scenario` makes the same of; the times are exact."""
+    lines = [f"# {comment}" for comment in comments]
+    if scenario.title:
+        lines.append(f"title = {_quoted(scenario.title)}")
+    if scenario.duration is not None:
+        lines.append(f'for = "{_exact(scenario.duration)}"')
+    if scenario.is_naive:
+        lines.append('datapath = "naive"')
+    for fault in scenario.faults:
+        lines += ["", "[[fault]]", f'kind = "{fault.kind.value}"', f'at = "{_exact(fault.at)}"']
+        if fault.lasts is not None:
+            lines.append(f'for = "{_exact(fault.lasts)}"')
+        values = {one.name: getattr(fault, one.name) for one in fields(fault)}
+        for setting in KINDS[fault.kind].settings:
+            if values[setting.name] or setting.required:
+                lines.append(f"{setting.name} = {_written(setting, values[setting.name])}")
+    return "\n".join(lines) + "\n"
+
+
+def _written(setting: Setting, value: Any) -> str:
+    match setting.value:
+        case Value.DURATION:
+            return f'"{_exact(value)}"'
+        case Value.PERCENT:
+            return f"{value / _MILLIONTHS:g}"
+        case Value.INTEGER | Value.FAMILY:
+            return str(int(value))
+        case Value.HOSTS | Value.TEXTS:
+            return f"[{', '.join(map(_quoted, value))}]"
+        case _:
+            return _quoted(value)
+
+
+def _exact(nanoseconds: int) -> str:
+    whole, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{whole}.{rest:09}".rstrip("0").rstrip(".") + "s"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

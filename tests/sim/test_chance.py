@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from tests.helpers.sim import SECOND, host, pair
+
+from carpio.sim.chance import SAFE, random_scenario
+from carpio.sim.injection import Injection
+from carpio.sim.run import run
+from carpio.sim.world import World, WorldSettings
+
+SEEDS = range(60)
+THREE = [host("a", 0), host("b", 100), host("c", 200)]
+
+
+def test_a_seed_is_a_schedule():
+    first = random_scenario(3, pair(), 120 * SECOND)
+    assert first == random_scenario(3, pair(), 120 * SECOND)
+    assert first != random_scenario(4, pair(), 120 * SECOND)
+
+
+def test_all_faults_end_in_time_for_the_last_check():
+    for seed in SEEDS:
+        scenario = random_scenario(seed, pair(), 120 * SECOND)
+        assert all(fault.at + (fault.lasts or 0) <= 110 * SECOND for fault in scenario.faults)
+
+
+def test_all_kinds_come_up():
+    kinds = {f.kind for seed in range(300) for f in random_scenario(seed, THREE, 10**12).faults}
+    assert len(kinds) == 21
+
+
+def test_premises_hold_in_at_least_half_of_the_schedules():
+    held = 0
+    for seed in SEEDS:
+        scenario = random_scenario(seed, pair(), 60 * SECOND)
+        world = World(pair(), WorldSettings(seed=seed))
+        Injection(world, scenario.faults)
+        world.run(60 * SECOND)
+        held += world.invariants.watches[0].premises.bad_until == 0
+    assert held * 2 >= len(SEEDS)
+
+
+def test_half_of_the_schedules_are_of_safe_kinds_and_half_are_not():
+    safe = [all(f.kind in SAFE for f in random_scenario(s, pair(), 10**12).faults) for s in SEEDS]
+    assert 20 <= sum(safe) <= 50
+
+
+@pytest.mark.parametrize("hosts", [pair(), pair(preempt=False), THREE], ids=["pair", "no", "three"])
+def test_nothing_is_broken_in_random_schedules(hosts):
+    for seed in range(25):
+        report = run(hosts, random_scenario(seed, hosts, 60 * SECOND), seed=seed)
+        assert not [one for one in report.findings if one.is_violation], seed

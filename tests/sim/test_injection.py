@@ -1,0 +1,247 @@
+"""What each fault does to a running pair, which premise it takes away, and that it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.helpers.sim import SECOND, host, pair, world
+
+from carpio.core.model import State
+from carpio.sim.faults import KINDS, Fault, FaultKind
+from carpio.sim.findings import Kind
+from carpio.sim.injection import Injection
+from carpio.sim.report import Report
+from carpio.sim.run import run
+from carpio.sim.scenario import Scenario
+from carpio.sim.world import World
+from carpio.wire.constants import Family
+
+BEGIN, END = 20 * SECOND, 40 * SECOND
+
+TWENTY_SECONDS: dict[FaultKind, dict[str, Any]] = {
+    FaultKind.CRASH: {"host": "a"},
+    FaultKind.STOP: {"host": "a"},
+    FaultKind.KILL: {"host": "a"},
+    FaultKind.PAUSE: {"host": "a"},
+    FaultKind.FREEZE: {"host": "a"},
+    FaultKind.DRIFT: {"host": "a", "ppm": 50_000},
+    FaultKind.LINK_DOWN: {"host": "a"},
+    FaultKind.SLOW_LINK: {"host": "a"},
+    FaultKind.SEND_ERRORS: {"host": "a"},
+    FaultKind.DEMOTE: {"host": "a", "points": 240},
+    FaultKind.REFUSE: {"host": "a"},
+    FaultKind.ADDRESSES: {"host": "a"},
+    FaultKind.PASSPHRASE: {"host": "a"},
+    FaultKind.LOSS: {"host": "a", "share": 1_000_000},
+    FaultKind.DELAY: {"host": "a", "by": 2 * SECOND},
+    FaultKind.JITTER: {"host": "a", "by": 2 * SECOND},
+    FaultKind.DUPLICATE: {"host": "a", "share": 1_000_000},
+    FaultKind.REORDER: {"host": "a", "share": 500_000, "by": 2 * SECOND},
+    FaultKind.ONE_WAY: {"host": "a", "direction": "out"},
+    FaultKind.PARTITION: {"hosts": ("a",)},
+    FaultKind.MULTICAST_FILTERED: {"host": "b"},
+}
+MASTER_MEANWHILE = {
+    FaultKind.CRASH: ("b",),
+    FaultKind.STOP: ("b",),
+    FaultKind.KILL: ("b",),
+    FaultKind.PAUSE: ("b",),
+    FaultKind.FREEZE: ("b",),
+    FaultKind.LINK_DOWN: ("b",),
+    FaultKind.SLOW_LINK: ("b",),
+    FaultKind.SEND_ERRORS: ("b",),
+    FaultKind.DEMOTE: ("b",),
+    FaultKind.REFUSE: ("b",),
+    FaultKind.ADDRESSES: ("a", "b"),
+    FaultKind.PASSPHRASE: ("a", "b"),
+    FaultKind.LOSS: ("a", "b"),
+    FaultKind.ONE_WAY: ("a", "b"),
+    FaultKind.PARTITION: ("a", "b"),
+    FaultKind.MULTICAST_FILTERED: ("a", "b"),
+}
+
+LEAVES_DEMOTION = {FaultKind.SEND_ERRORS, FaultKind.SLOW_LINK}
+
+
+def fault_of(kind: FaultKind, **more: Any) -> Fault:
+    return Fault(kind=kind, at=BEGIN, lasts=END - BEGIN, **(TWENTY_SECONDS[kind] | more))
+
+
+def in_world(*faults: Fault) -> World:
+    made = world()
+    Injection(made, faults)
+    return made
+
+
+def played(*faults: Fault, **options: Any) -> Report:
+    return run(pair(), Scenario(faults=faults), duration=80 * SECOND, **options)
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+def test_a_fault_does_what_it_says_and_ends(kind: FaultKind):
+    made = in_world(fault_of(kind))
+    watch = made.invariants.watches[0]
+    made.run(BEGIN - 1)
+    assert watch.speakers == ("a",)
+    assert watch.premises.hold
+    made.run(END - 1)
+    if kind in MASTER_MEANWHILE:
+        assert watch.speakers == MASTER_MEANWHILE[kind]
+    made.run(80 * SECOND)
+    made.finish()
+    assert watch.speakers == (("b",) if kind in LEAVES_DEMOTION else ("a",))
+    assert watch.premises.hold
+    assert [one for one in made.findings if one.is_violation] == []
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+def test_a_fault_switches_off_the_premise_that_it_names(kind: FaultKind):
+    made = in_world(fault_of(kind))
+    premises = made.invariants.watches[0].premises
+    made.run(END - 1)
+    assert premises.hold == (not KINDS[kind].premise)
+    made.run(END + SECOND)
+    assert premises.hold
+
+
+def test_a_lost_advert_is_a_disturbance_with_its_name():
+    made = in_world(fault_of(FaultKind.LOSS, share=500_000))
+    premises = made.invariants.watches[0].premises
+    made.run(END - 1)
+    assert premises.hold
+    assert premises.bad_until > END - 5 * SECOND
+    assert "advert from a was lost" in premises.cause()
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (FaultKind.DELAY, {"by": SECOND // 2}),
+        (FaultKind.JITTER, {"by": SECOND // 2}),
+        (FaultKind.REORDER, {"by": SECOND // 2}),
+        (FaultKind.DRIFT, {"ppm": -5000}),
+    ],
+)
+def test_little_of_it_leaves_the_premises_and_the_pair_alone(kind: FaultKind, more: dict):
+    report = played(fault_of(kind, **more))
+    assert report.is_clean
+    assert report.groups[0].split < SECOND
+
+
+def test_two_masters_are_a_finding_with_their_cause():
+    (finding,) = [
+        one
+        for one in played(fault_of(FaultKind.PARTITION)).findings
+        if one.kind is Kind.TWO_MASTERS
+    ]
+    assert finding.cause == "the segment is cut"
+
+
+def test_loss_of_one_family_makes_the_pair_flap_and_is_no_violation():
+    report = played(fault_of(FaultKind.ONE_WAY, direction="out", family=Family.IPV6))
+    reasons = [one.reason for one in report.groups[0].changes]
+    assert reasons.count("master timed out") > 3
+    assert not [one for one in report.findings if one.is_violation]
+
+
+def test_a_killed_daemon_leaves_the_address_served_until_the_dead_man():
+    made = in_world(fault_of(FaultKind.KILL))
+    watch = made.invariants.watches[0]
+    made.run(BEGIN + SECOND)
+    assert watch.speakers == ("a",)
+    assert made.node_of["a"].engine is None
+    made.run(BEGIN + 4 * SECOND)
+    assert watch.speakers == ("b",)
+    (gap,) = [end for at, who in watch.changes if not who and at > BEGIN for end in [at]]
+    assert gap < BEGIN + 3 * SECOND
+
+
+def test_a_daemon_that_comes_back_soon_resumes():
+    report = played(Fault(kind=FaultKind.KILL, at=BEGIN, lasts=SECOND, host="a"))
+    assert report.is_clean
+    assert ("INIT", "MASTER", "resumed") in [
+        (one.old.value, one.new.value, one.reason) for one in report.groups[0].changes
+    ]
+
+
+def test_a_graceful_stop_hands_over_within_a_turn():
+    report = played(fault_of(FaultKind.STOP))
+    changes = [one for one in report.groups[0].changes if one.at >= BEGIN]
+    assert (changes[0].host, changes[0].reason) == ("a", "shutdown")
+    taken = next(one for one in changes if one.new is State.MASTER)
+    assert taken.host == "b"
+    assert taken.at - changes[0].at < 20_000_000
+    assert report.groups[0].hosts[0].bow_outs == 2
+
+
+def test_a_process_that_was_paused_for_too_long_wakes_as_backup():
+    report = played(Fault(kind=FaultKind.PAUSE, at=BEGIN, lasts=10 * SECOND, host="a"))
+    woken = [one for one in report.groups[0].changes if one.at == BEGIN + 10 * SECOND]
+    assert woken[0].host == "a"
+    assert woken[0].new is State.BACKUP
+
+
+def test_a_frozen_machine_goes_on_where_it_was_and_that_is_told_as_such():
+    report = played(fault_of(FaultKind.FREEZE), seed=1)
+    assert all(one.cause for one in report.findings)
+
+
+@pytest.mark.parametrize(("factor", "is_demoted"), [(240, True), (0, False)])
+def test_the_lagg_case_of_bug_191832_demotes_as_the_factor_says(factor: int, is_demoted: bool):
+    made = world(*pair(senderr_demotion_factor=factor))
+    Injection(made, [fault_of(FaultKind.SLOW_LINK)])
+    made.run(END - 1)
+    assert (made.node_of["a"].demotion > 0) == is_demoted
+    assert made.invariants.watches[0].speakers == ("b",)
+
+
+def test_demotion_by_send_errors_stays_on_a_backup_and_is_told_why():
+    (finding,) = played(fault_of(FaultKind.SEND_ERRORS)).findings
+    assert finding.kind is Kind.DEMOTION
+    assert finding.cause == "a BACKUP sends nothing that could succeed"
+
+
+def test_master_and_backup_are_looked_up_when_it_happens():
+    report = played(
+        Fault(kind=FaultKind.CRASH, at=BEGIN, host="master"),
+        Fault(kind=FaultKind.CRASH, at=END, host="master"),
+    )
+    assert report.faults == ("20.000s crash a", "40.000s crash b")
+
+
+def test_faults_of_one_host_end_in_any_order():
+    report = played(
+        Fault(kind=FaultKind.CRASH, at=BEGIN, lasts=10 * SECOND, host="a"),
+        Fault(kind=FaultKind.CRASH, at=BEGIN + SECOND, lasts=2 * SECOND, host="a"),
+        Fault(kind=FaultKind.KILL, at=BEGIN + SECOND, lasts=15 * SECOND, host="a"),
+        Fault(kind=FaultKind.FREEZE, at=BEGIN + 2 * SECOND, lasts=3 * SECOND, host="a"),
+        Fault(kind=FaultKind.LINK_DOWN, at=BEGIN + 2 * SECOND, lasts=12 * SECOND, host="a"),
+    )
+    assert report.groups[0].speakers[-1][1] == ("a",)
+    assert not [one for one in report.findings if one.is_violation]
+
+
+def test_a_crash_while_frozen_boots_with_a_running_clock():
+    report = played(
+        Fault(kind=FaultKind.FREEZE, at=BEGIN, lasts=20 * SECOND, host="a"),
+        Fault(kind=FaultKind.CRASH, at=BEGIN + SECOND, lasts=SECOND, host="a"),
+    )
+    assert report.groups[0].speakers[-1][1] == ("a",)
+
+
+def test_an_address_added_on_one_side_is_a_different_list():
+    report = run(
+        [host("a", 0, "10.0.0.1/24"), host("b", 100, "10.0.0.1/24")],
+        Scenario(faults=(fault_of(FaultKind.ADDRESSES),)),
+        duration=80 * SECOND,
+    )
+    assert {one.cause for one in report.findings} == {"address lists differ"}
+
+
+@pytest.mark.xfail(strict=True, reason="adverts of two equal hosts are taken for echoes")
+def test_two_equal_backups_that_take_over_at_once_settle_with_the_first_advert():
+    hosts = [host(name, skew, "10.0.0.1/24") for name, skew in (("a", 0), ("b", 100), ("c", 100))]
+    crash = Fault(kind=FaultKind.CRASH, at=BEGIN, host="a")
+    report = run(hosts, Scenario(faults=(crash,)), seed=4, duration=60 * SECOND)
+    assert report.groups[0].split < 1_000_000

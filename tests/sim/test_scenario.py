@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.helpers.sim import SECOND, pair
+
+from carpio.errors import ConfigError
+from carpio.sim.chance import random_scenario
+from carpio.sim.faults import KINDS, Fault, FaultKind
+from carpio.sim.scenario import Scenario, read_scenario, scenario_toml
+from carpio.wire.constants import Family
+
+HOSTS = ["a", "b"]
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    def read_text(text: str) -> Scenario:
+        file = tmp_path / "s.toml"
+        file.write_text(text)
+        return read_scenario(file, HOSTS)
+
+    return read_text
+
+
+def problems_of(read, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        read(text)
+    return ["s.toml" + line.split("s.toml", 1)[1] for line in error.value.problems]
+
+
+def test_a_scenario_is_read_in_the_order_of_time(read):
+    scenario = read(
+        """
+title = "a title"
+teaches = '''
+what it
+teaches
+'''
+for = "2min"
+datapath = "naive"
+[[fault]]
+kind = "loss"
+at = "20s"
+host = "b"
+share = 12.5
+family = 6
+direction = "out"
+[[fault]]
+kind = "crash"
+at = "10s"
+for = "500ms"
+host = 1
+[[fault]]
+kind = "partition"
+at = "30s"
+hosts = [2]
+[[fault]]
+kind = "addresses"
+at = "40s"
+host = "master"
+addresses = ["10.0.0.1/24"]
+"""
+    )
+    assert scenario == Scenario(
+        title="a title",
+        teaches="what it teaches",
+        duration=120 * SECOND,
+        is_naive=True,
+        faults=(
+            Fault(kind=FaultKind.CRASH, at=10 * SECOND, lasts=SECOND // 2, host="a"),
+            Fault(
+                kind=FaultKind.LOSS,
+                at=20 * SECOND,
+                host="b",
+                share=125_000,
+                family=Family.IPV6,
+                direction="out",
+            ),
+            Fault(kind=FaultKind.PARTITION, at=30 * SECOND, hosts=("b",)),
+            Fault(
+                kind=FaultKind.ADDRESSES,
+                at=40 * SECOND,
+                host="master",
+                addresses=("10.0.0.1/24",),
+            ),
+        ),
+    )
+
+
+def _fault(kind: str, *lines: str) -> str:
+    return "\n".join(["[[fault]]", f'kind = "{kind}"', 'at = "1s"', *lines])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("\n]", ": is not TOML: "),
+        ('titel = "x"', ":1: titel: unknown key; did you mean title?"),
+        ("title = 1", ":1: title: 1 is not usable; write a text in quotes"),
+        ('for = "soon"', ":1: for: 'soon' is not a duration; write 10min, 1.5s or 20ms"),
+        ("for = 3", ":1: for: 3 is not a duration; write a duration in quotes"),
+        ('datapath = "x"', ':1: datapath: \'x\' is not usable; write "real" or "naive"'),
+        ("fault = 1", ":1: fault: 1 is not usable; write [[fault]] tables"),
+        ('[[fault]]\nat = "1s"', ":1: fault[0].kind: is missing; one of crash, "),
+        (_fault("crush"), ":2: fault[0].kind: 'crush' is no kind of fault; did you mean crash?"),
+        ('[[fault]]\nkind = "crash"\nhost = 1', ":1: fault[0].at: is missing; add it"),
+        (_fault("crash"), ":1: fault[0].host: is missing; add it"),
+        (_fault("crash", "host = 3"), ":4: fault[0].host: 3 is not usable; there are 2 hosts"),
+        (
+            _fault("crash", 'host = "c"'),
+            ":4: fault[0].host: 'c' is not usable; hosts here: a, b, master, backup",
+        ),
+        (
+            _fault("crash", "host = 1", "share = 3"),
+            ":5: fault[0].share: unknown key; known here: kind, at, for, host",
+        ),
+        (
+            _fault("loss", "host = 1", "share = 101"),
+            ":5: fault[0].share: 101 is not usable; write a number, 0 to 100",
+        ),
+        (
+            _fault("drift", "host = 1", "ppm = 1.5"),
+            ":5: fault[0].ppm: 1.5 is not usable; write a whole number",
+        ),
+        (
+            _fault("one-way", "host = 1", 'direction = "up"'),
+            ":5: fault[0].direction: 'up' is not usable; write",
+        ),
+        (
+            _fault("loss", "host = 1", "share = 1", "family = 5"),
+            ":6: fault[0].family: 5 is not usable; write 4 or 6",
+        ),
+        (
+            _fault("partition", 'hosts = [1, "master"]'),
+            ":4: fault[0].hosts: 'master' is not usable",
+        ),
+        (
+            _fault("addresses", "host = 1", 'addresses = ["x"]'),
+            ":5: fault[0].addresses: ['x'] is not usable",
+        ),
+        (
+            _fault("delay", "host = 1", 'by = "fast"'),
+            ":5: fault[0].by: 'fast' is not a duration",
+        ),
+    ],
+)
+def test_problems_are_told_with_line_key_and_remedy(read, text: str, problem: str):
+    (found,) = problems_of(read, text)
+    assert found.startswith(f"s.toml{problem}")
+
+
+def test_all_problems_are_told_together(read):
+    text = 'x = 1\n[[fault]]\nkind = "crash"\nat = 1\n[[fault]]\nkind = "no"\n'
+    assert [line.split(": ")[1] for line in problems_of(read, text)] == [
+        "x",
+        "fault[0].at",
+        "fault[0].host",
+        "fault[1].kind",
+    ] or len(problems_of(read, text)) == 4
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_written_is_read_again(read, seed: int):
+    scenario = random_scenario(seed, pair(), 600 * SECOND)
+    assert read(scenario_toml(scenario, ["a comment"])) == scenario
+
+
+def test_a_naive_scenario_with_quotes_survives(read):
+    scenario = Scenario(title='a "title" \\', is_naive=True)
+    assert read(scenario_toml(scenario)) == scenario
+
+
+def test_every_kind_has_a_description_and_known_settings():
+    assert set(KINDS) == set(FaultKind)
+    names = set(Fault.__dataclass_fields__)
+    assert all(setting.name in names for spec in KINDS.values() for setting in spec.settings)
