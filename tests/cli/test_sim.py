@@ -105,3 +105,27 @@ def test_problems_of_all_files_are_told_together(run, tmp_path: Path):
     assert outcome.exit_status == 2
     assert "a.toml:1: prempt: unknown key" in outcome.stderr
     assert "b.toml:2: vhid[0].id" in outcome.stderr or "b.toml:2" in outcome.stderr
+
+
+def test_a_search_that_breaks_nothing_says_so(run):
+    outcome = run("sim", "a.toml", "b.toml", "--seeds", "4")
+    assert outcome.exit_status == 0
+    assert outcome.stdout.endswith("No invariant was broken.\n")
+    assert "4 of 4 seeds, 0 broke something" in outcome.stderr
+
+
+def test_a_failing_seed_is_kept_and_its_command_replays_it(run, tmp_path: Path):
+    outcome = run("sim", "a.toml", "b.toml", "--seeds", "1", "--datapath", "naive", "--json")
+    assert outcome.exit_status == 1
+    report = json.loads(outcome.stdout)
+    assert report["failing"] == [0]
+    (replay,) = report["replays"]
+    assert (tmp_path / "sim-failures" / "seed-0.toml").is_file()
+    again = run(*replay["command"].split()[1:], "--json")
+    assert again.exit_status == 1
+    assert json.loads(again.stdout)["violations"][0]["what"] == "wrong MAC"
+
+
+def test_a_search_takes_no_scenario(run):
+    outcome = run("sim", "a.toml", "b.toml", "--seeds", "3", "--scenario", "calm.toml")
+    assert outcome.exit_status == 64

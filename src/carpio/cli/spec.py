@@ -372,7 +372,8 @@ COMMANDS: Final = (
         name="sim",
         module="sim",
         summary="Simulate hosts with these configurations, in virtual time, with faults.",
-        synopsis="FILE FILE... [--scenario SCENARIO] [--seed N] [--for DURATION] "
+        synopsis="FILE FILE... [--scenario SCENARIO] [--seed N | --seeds N [--keep DIRECTORY]] "
+        "[--for DURATION] "
         "[--datapath real|naive] [--trace FILE] [--json]",
         description=(
             "Each FILE is the configuration of one host, named after the file. The daemon's own "
@@ -394,6 +395,18 @@ COMMANDS: Final = (
                 name="--scenario",
                 metavar="SCENARIO",
                 doc="Faults of a file, or of a scenario that comes with carpio, by its name.",
+            ),
+            Argument(
+                name="--seeds",
+                metavar="N",
+                is_number=True,
+                doc="Explore N seeds, from --seed on, on all cores; shrink the schedules of those "
+                "that break something, and print a command that replays each.",
+            ),
+            Argument(
+                name="--keep",
+                metavar="DIRECTORY",
+                doc="Where --seeds writes shrunk schedules; default sim-failures.",
             ),
             Argument(
                 name="--for",
@@ -423,6 +436,7 @@ COMMANDS: Final = (
         examples=(
             ("carpio sim a.toml b.toml --for 10min", "see what a pair does when nothing fails"),
             ("carpio sim a.toml b.toml --datapath naive", "see bug 191832 happen"),
+            ("carpio sim a.toml b.toml --seeds 1000 --for 10min", "look for what can break"),
         ),
     ),
     Command(

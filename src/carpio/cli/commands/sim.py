@@ -31,6 +31,11 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
     )
     for warning in warnings:
         environment.remark(f"warning: {warning}")
+    if arguments.seeds is not None:
+        from carpio.cli.commands import sim_search
+
+        duration = _duration(arguments) or MINUTE
+        return sim_search.run(arguments, environment, setups, duration)
     scenario = _scenario(arguments, environment, setups)
     with ExitStack() as closing:
         trace = None

@@ -1,0 +1,140 @@
+"""carpio sim --seeds"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from carpio.cli.environment import Environment
+from carpio.cli.exit_status import ExitStatus
+from carpio.cli.usage import UsageError
+from carpio.sim.findings import Kind
+from carpio.sim.node import HostSetup
+from carpio.sim.scenario import Scenario, scenario_toml
+from carpio.sim.search import Campaign, Outcome, Search, explore, shrink
+from carpio.sim.units import shown
+
+__all__ = ["run"]
+
+_SCHEMA: Final = 1
+_SHRUNK: Final = 5
+"""Failing seeds that are shrunk; each takes some dozen runs."""
+_DIRECTORY: Final = "sim-failures"
+
+
+def run(
+    arguments: argparse.Namespace,
+    environment: Environment,
+    setups: Sequence[HostSetup],
+    duration: int,
+) -> ExitStatus:
+    """Explore seeds; say what broke and how to see it again."""
+    if arguments.seeds < 1 or arguments.scenario is not None or arguments.trace is not None:
+        raise UsageError("carpio sim: --seeds takes 1 or more, and no --scenario or --trace")
+    search = Search(
+        setups=tuple(setups),
+        seeds=arguments.seeds,
+        first=arguments.seed or 0,
+        duration=duration,
+        is_naive=arguments.datapath == "naive",
+    )
+    cores = min(len(os.sched_getaffinity(0)), arguments.seeds)
+    campaign = explore(search, cores=cores, progress=_progress(environment, arguments.seeds))
+    replays = _keep(arguments, environment, search, campaign)
+    if arguments.json:
+        environment.say(json.dumps(_as_json(search, campaign, replays)))
+    else:
+        _tell(environment, search, campaign, replays)
+    return ExitStatus.FAILED if campaign.failing else ExitStatus.DONE
+
+
+def _progress(environment: Environment, seeds: int) -> Callable[[Campaign], None]:
+    """Tell how far it is, twenty times in all."""
+    step = max(seeds // 20, 1)
+
+    def tell(campaign: Campaign) -> None:
+        if campaign.seeds % step == 0:
+            done = f"{campaign.seeds:,} of {seeds:,} seeds"
+            environment.remark(f"{done}, {campaign.failed:,} broke something")
+
+    return tell
+
+
+def _keep(
+    arguments: argparse.Namespace, environment: Environment, search: Search, campaign: Campaign
+) -> list[tuple[Outcome, str, Scenario]]:
+    """Shrink failing seeds and write them down; return each with the command that replays it."""
+    directory = Path(arguments.keep or _DIRECTORY)
+    replays = []
+    for outcome in campaign.failing[:_SHRUNK]:
+        environment.remark(f"seed {outcome.seed}: shrinking")
+        scenario = shrink(search, outcome)
+        path = directory / f"seed-{outcome.seed}.toml"
+        words = ["carpio", "sim", *arguments.files, "--scenario", str(path)]
+        command = shlex.join([*words, "--seed", str(outcome.seed)])
+        environment.path(str(directory)).mkdir(parents=True, exist_ok=True)
+        broken = ", ".join(kind.value for kind in outcome.broken)
+        environment.path(str(path)).write_text(scenario_toml(scenario, [broken, command]))
+        replays.append((outcome, command, scenario))
+    return replays
+
+
+def _tell(
+    environment: Environment,
+    search: Search,
+    campaign: Campaign,
+    replays: Sequence[tuple[Outcome, str, Scenario]],
+) -> None:
+    environment.say(
+        f"{campaign.seeds:,} seeds of {shown(search.duration)}, "
+        f"{campaign.receptions:,} adverts heard"
+    )
+    for title, counts in (
+        ("found where a premise did not hold", campaign.found),
+        ("BROKEN", campaign.broken),
+    ):
+        for kind, count in counts.items():
+            environment.say(f"{title}: {kind.value}, in {count:,} seeds")
+    for outcome, command, scenario in replays:
+        environment.say("")
+        environment.say(f"seed {outcome.seed}: {', '.join(one.value for one in outcome.broken)}")
+        for fault in scenario.faults:
+            environment.say(f"  {fault}")
+        environment.say(f"  {command}")
+    if not campaign.failing:
+        environment.say("No invariant was broken.")
+
+
+def _as_json(
+    search: Search, campaign: Campaign, replays: Sequence[tuple[Outcome, str, Scenario]]
+) -> dict[str, Any]:
+    return {
+        "schema": _SCHEMA,
+        "seeds": campaign.seeds,
+        "first_seed": search.first,
+        "duration_s": search.duration / 1e9,
+        "adverts_heard": campaign.receptions,
+        "found": _counts(campaign.found),
+        "broken": _counts(campaign.broken),
+        "failed": campaign.failed,
+        "failing": [outcome.seed for outcome in campaign.failing],
+        "replays": [
+            {
+                "seed": outcome.seed,
+                "broken": [kind.value for kind in outcome.broken],
+                "faults": [str(fault) for fault in scenario.faults],
+                "command": command,
+            }
+            for outcome, command, scenario in replays
+        ],
+    }
+
+
+def _counts(counts: Counter[Kind]) -> dict[str, int]:
+    return {kind.value: count for kind, count in counts.items()}
