@@ -139,11 +139,12 @@ def named_namespaces() -> Iterator[tuple[str, tuple[int, int]]]:
 
 def _links_of_processes(wanted: str) -> Iterator[bool]:
     """Yield True for each process that lives in the namespace."""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal():
-            with suppress(OSError):
-                if os.readlink(f"/proc/{entry.name}/ns/net") == wanted:
-                    yield True
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdecimal():
+                with suppress(OSError):
+                    if os.readlink(f"/proc/{entry.name}/ns/net") == wanted:
+                        yield True
 
 
 def socket_cookie(opened: socket.socket) -> str:
