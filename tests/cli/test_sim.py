@@ -129,3 +129,16 @@ def test_a_failing_seed_is_kept_and_its_command_replays_it(run, tmp_path: Path):
 def test_a_search_takes_no_scenario(run):
     outcome = run("sim", "a.toml", "b.toml", "--seeds", "3", "--scenario", "calm.toml")
     assert outcome.exit_status == 64
+
+
+def test_the_list_has_every_scenario_with_what_it_teaches(run):
+    outcome = run("sim", "--list")
+    assert outcome.exit_status == 0
+    assert "kill-9: The daemon of the MASTER is killed, its host lives." in outcome.stdout
+    assert "The kernel goes on to answer for 2.9 intervals" in outcome.stdout
+
+
+def test_a_scenario_of_the_library_is_played_by_its_name(run):
+    outcome = run("sim", "a.toml", "b.toml", "--scenario", "kill-9")
+    assert outcome.exit_status == 0
+    assert "kill a for 40.00s" in outcome.stdout

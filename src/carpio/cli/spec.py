@@ -374,7 +374,7 @@ COMMANDS: Final = (
         summary="Simulate hosts with these configurations, in virtual time, with faults.",
         synopsis="FILE FILE... [--scenario SCENARIO] [--seed N | --seeds N [--keep DIRECTORY]] "
         "[--for DURATION] "
-        "[--datapath real|naive] [--trace FILE] [--json]",
+        "[--datapath real|naive] [--trace FILE] [--json] | --list",
         description=(
             "Each FILE is the configuration of one host, named after the file. The daemon's own "
             "engine runs over a virtual clock, network and kernel; a client on each segment talks "
@@ -396,6 +396,7 @@ COMMANDS: Final = (
                 metavar="SCENARIO",
                 doc="Faults of a file, or of a scenario that comes with carpio, by its name.",
             ),
+            Argument(name="--list", doc="List the scenarios that come with carpio, and leave."),
             Argument(
                 name="--seeds",
                 metavar="N",

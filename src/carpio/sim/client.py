@@ -32,6 +32,8 @@ class Probes:
 
     sent: int = 0
     answered: int = 0
+    is_waiting: bool = False
+    """The last one was not answered yet; a duplicate answers nothing."""
     unresolved: int = 0
     """Not sent, because nobody had said where the address is."""
 
@@ -77,6 +79,7 @@ class Client:
             self._send(self._question(address), now)
             return
         self.probes[number].sent += 1
+        self.probes[number].is_waiting = True
         frame = self._frames.get((address, entry.mac))
         if frame is None:
             data = echo_frame(
@@ -93,7 +96,8 @@ class Client:
         packet = frame.packet
         if isinstance(packet, Echo):
             number = self._group_of.get(packet.source)
-            if packet.is_reply and number is not None:
+            if packet.is_reply and number is not None and self.probes[number].is_waiting:
+                self.probes[number].is_waiting = False
                 self.probes[number].answered += 1
             return
         for address, mac in claims_of(frame):

@@ -75,6 +75,8 @@ class GroupWatch:
         self.check_at = NEVER
         """When `check` has something to say, if nothing changes until then."""
         self._since = 0
+        self._is_excused = self._is_broken = False
+        """What was told of the present situation."""
         self._differences: list[str] = []
         self.addresses: frozenset[bytes]
         """All that any member holds, packed."""
@@ -96,6 +98,7 @@ class GroupWatch:
     def touch(self, now: int) -> None:
         """The eligible hosts or their ranks may have changed."""
         self.premises.changed_at = now
+        self._is_broken = False
         self._plan()
 
     def disturb(self, cause: str, now: int) -> None:
@@ -121,6 +124,7 @@ class GroupWatch:
             self._since = now
         self.premises.changed_at = max(self.premises.changed_at, now)
         self.speakers = speakers
+        self._is_excused = self._is_broken = False
         if self.changes[-1][0] == now:
             self.changes[-1] = (now, speakers)
         elif len(self.changes) < _KEPT:
@@ -130,33 +134,42 @@ class GroupWatch:
         self._plan()
 
     def _plan(self) -> None:
-        """Reckon when the present situation is too old."""
-        premises, bounds = self.premises, self.bounds
-        settled = max(self._since, premises.bad_until)
-        if len(self.speakers) > 1:
-            self.check_at = settled + bounds.two + 1
-        elif not self.speakers:
-            self.check_at = max(settled, premises.changed_at) + bounds.none + 1
-        else:
-            self.check_at = max(settled, premises.changed_at) + bounds.best + 1
+        """Reckon when the present situation is too old, with or without an excuse."""
+        premises = self.premises
+        begin, bound = self._since, self._bound()
+        if len(self.speakers) < 2:
+            begin = max(begin, premises.changed_at)
+        self.check_at = NEVER
+        if not self._is_excused and len(self.speakers) != 1:
+            self.check_at = begin + bound + 1
+        elif premises.hold and not self._is_broken:
+            self.check_at = max(begin, premises.bad_until) + bound + 1
+
+    def _bound(self) -> int:
+        bounds = self.bounds
+        if len(self.speakers) == 1:
+            return bounds.best
+        return bounds.two if self.speakers else bounds.none
 
     def check(self, now: int, findings: Findings) -> None:
-        """Say what lasts too long."""
+        """Say what lasts too long: once with its excuse, and once when there is none left."""
         self._plan()
         if now < self.check_at:
             return
-        self.check_at = NEVER
-        cause = "" if self.premises.hold else self.premises.cause()
+        premises = self.premises
+        is_broken = premises.hold and now > premises.bad_until + self._bound()
+        cause = "" if is_broken else premises.cause()
+        self._is_excused = True
+        self._is_broken = self._is_broken or is_broken
         if len(self.speakers) > 1:
             self._tell(Kind.TWO_MASTERS, now, findings, cause, ", ".join(self.speakers))
         elif not self.speakers:
             able = [m.node.name for m in self.members if m.is_eligible()]
             if able:
                 self._tell(Kind.NO_MASTER, now, findings, cause, f"able: {', '.join(able)}")
-        elif not cause:
+        elif is_broken:
             self._check_rank(now, findings)
-        if cause:  # what stands against the premises may go; then it is looked at again
-            self.check_at = NEVER
+        self._plan()
 
     def _check_rank(self, now: int, findings: Findings) -> None:
         master = self.member_of[self.speakers[0]]

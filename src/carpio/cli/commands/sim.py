@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import ExitStack
+from textwrap import fill
 
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.usage import UsageError
 from carpio.sim.chance import random_scenario
 from carpio.sim.hosts import load_hosts
-from carpio.sim.library import find_scenario, names
+from carpio.sim.library import find_scenario, names, path_of
 from carpio.sim.node import HostSetup
 from carpio.sim.run import MINUTE
 from carpio.sim.run import run as simulate
@@ -24,6 +25,12 @@ __all__ = ["run"]
 
 def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
     """Simulate, and say what came of it."""
+    if arguments.list:
+        for name in names():
+            found = read_scenario(path_of(name), ("a", "b"))
+            environment.say(f"{name}: {found.title}.")
+            environment.say(fill(found.teaches, 96, initial_indent="  ", subsequent_indent="  "))
+        return ExitStatus.DONE
     if len(arguments.files) < 2:
         raise UsageError("carpio sim: needs two configuration files at least, one of each host")
     setups, warnings = load_hosts(
