@@ -5,7 +5,13 @@ from ipaddress import ip_address
 from tests.helpers.builders import advert, engine_config, group, payload_of, running_engine, seconds
 from tests.helpers.playbook import play
 
-from carpio.core.events import ConfigurationReplaced, DemotionAdjusted, StateRequested, Stopped
+from carpio.core.events import (
+    ConfigurationReplaced,
+    CountersCleared,
+    DemotionAdjusted,
+    StateRequested,
+    Stopped,
+)
 from carpio.core.model import DemotionCause, EngineConfig, RivalView, State
 from carpio.wire.constants import Family
 
@@ -68,6 +74,16 @@ def test_totals_outlive_a_removed_group():
     stage = play(running_engine(engine_config())).master()
     stage.on(ConfigurationReplaced(config=EngineConfig()))
     assert stage.engine.snapshot().counters["opackets"] == 2
+
+
+def test_cleared_totals_begin_anew_and_those_of_a_group_go_on():
+    stage = play(running_engine(engine_config())).master()
+    sent = stage.view().counters["opackets"]
+    stage.on(CountersCleared())
+    assert set(stage.engine.snapshot().counters.values()) == {0}
+    assert stage.view().counters["opackets"] == sent
+    stage.on(advert(ttl=3))
+    assert stage.engine.snapshot().counters["badttl"] == 1
 
 
 def test_a_snapshot_does_not_change_with_the_engine():
