@@ -14,6 +14,9 @@ from carpio.config.schema import NETNS, TOP_LEVEL, VHID, Field
 from carpio.control.messages import METHODS, WRITING, WRITING_HERE, ErrorCode
 from carpio.control.params import Params
 from carpio.jail.parameters import PARAMETERS, Fate, Parameter
+from carpio.sim.faults import KINDS
+from carpio.sim.library import names, path_of
+from carpio.sim.scenario import read_scenario
 
 __all__ = ["FILE_RULES", "documents", "with_parts"]
 
@@ -43,6 +46,7 @@ def documents() -> Mapping[str, Mapping[str, str]]:
             "vhid": _fields(VHID),
             "netns": _fields(NETNS),
         },
+        "sim.md": {"faults": _faults(), "scenarios": _scenarios()},
         "control.md": {"methods": _methods(), "errors": _errors()},
         "jail-conf.md": {
             "read": _parameters(Fate.READ),
@@ -121,6 +125,27 @@ def _unsupported(*fates: Fate) -> str:
         (f"`{each.name}`", each.fate.value, each.doc) for each in PARAMETERS if each.fate in fates
     ]
     return _table(("Parameter", "Here", "Why"), rows)
+
+
+def _faults() -> str:
+    rows = [
+        (
+            f"`{kind.value}`",
+            spec.doc,
+            "; ".join(
+                f"`{one.name}`{'' if one.required else ' (optional)'}: {one.doc}"
+                for one in spec.settings
+            ),
+            spec.premise or "-",
+        )
+        for kind, spec in KINDS.items()
+    ]
+    return _table(("Kind", "What happens", "Settings", "Premise that it takes away"), rows)
+
+
+def _scenarios() -> str:
+    found = [(name, read_scenario(path_of(name), ("a", "b"))) for name in names()]
+    return _table(("Scenario", "What fails"), [(f"`{name}`", it.title) for name, it in found])
 
 
 def _methods() -> str:
