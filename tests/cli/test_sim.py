@@ -142,3 +142,19 @@ def test_a_scenario_of_the_library_is_played_by_its_name(run):
     outcome = run("sim", "a.toml", "b.toml", "--scenario", "kill-9")
     assert outcome.exit_status == 0
     assert "kill a for 40.00s" in outcome.stdout
+
+
+def test_lint_has_nothing_to_say_of_a_good_pair(run):
+    outcome = run("sim", "--lint", "a.toml", "b.toml")
+    assert (outcome.exit_status, outcome.stdout) == (0, "Nothing to say.\n")
+
+
+def test_lint_tells_ties_with_a_remedy(run, tmp_path: Path):
+    (tmp_path / "b.toml").write_text(CONFIG.format(advskew=0))
+    outcome = run("sim", "--lint", "a.toml", "b.toml")
+    assert outcome.exit_status == 1
+    assert outcome.stdout == (
+        "1@eth0: a and b are equal (advskew 0); give them different advskews; nothing breaks ties\n"
+    )
+    report = json.loads(run("sim", "--lint", "a.toml", "b.toml", "--json").stdout)
+    assert [one["group"] for one in report["advice"]] == ["1@eth0"]

@@ -374,7 +374,7 @@ COMMANDS: Final = (
         summary="Simulate hosts with these configurations, in virtual time, with faults.",
         synopsis="FILE FILE... [--scenario SCENARIO] [--seed N | --seeds N [--keep DIRECTORY]] "
         "[--for DURATION] "
-        "[--datapath real|naive] [--trace FILE] [--json] | --list",
+        "[--datapath real|naive] [--trace FILE] [--json] | --lint FILE FILE... | --list",
         description=(
             "Each FILE is the configuration of one host, named after the file. The daemon's own "
             "engine runs over a virtual clock, network and kernel; a client on each segment talks "
@@ -395,6 +395,12 @@ COMMANDS: Final = (
                 name="--scenario",
                 metavar="SCENARIO",
                 doc="Faults of a file, or of a scenario that comes with carpio, by its name.",
+            ),
+            Argument(
+                name="--lint",
+                doc="Simulate nothing; tell what the files say about the election: ties, hosts "
+                "that can never be MASTER, settings that differ and must not, demotion that moves "
+                "nothing. Exit status 1 when there is something to tell.",
             ),
             Argument(name="--list", doc="List the scenarios that come with carpio, and leave."),
             Argument(

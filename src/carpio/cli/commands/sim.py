@@ -13,6 +13,7 @@ from carpio.cli.usage import UsageError
 from carpio.sim.chance import random_scenario
 from carpio.sim.hosts import load_hosts
 from carpio.sim.library import find_scenario, names, path_of
+from carpio.sim.lint import lint
 from carpio.sim.node import HostSetup
 from carpio.sim.run import MINUTE
 from carpio.sim.run import run as simulate
@@ -38,6 +39,8 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
     )
     for warning in warnings:
         environment.remark(f"warning: {warning}")
+    if arguments.lint:
+        return _lint(arguments, environment, setups)
     if arguments.seeds is not None:
         from carpio.cli.commands import sim_search
 
@@ -58,6 +61,20 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
         )
     environment.say(json.dumps(report.as_json()) if arguments.json else as_text(report))
     return ExitStatus.DONE if report.is_clean else ExitStatus.FAILED
+
+
+def _lint(
+    arguments: argparse.Namespace, environment: Environment, setups: list[HostSetup]
+) -> ExitStatus:
+    found = lint(setups)
+    if arguments.json:
+        advice = [{"group": one.group, "what": one.what, "remedy": one.remedy} for one in found]
+        environment.say(json.dumps({"schema": 1, "advice": advice}))
+    elif found:
+        environment.say("\n".join(map(str, found)))
+    else:
+        environment.say("Nothing to say.")
+    return ExitStatus.FAILED if found else ExitStatus.DONE
 
 
 def _scenario(

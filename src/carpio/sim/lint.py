@@ -1,0 +1,170 @@
+"""What configuration files of several hosts say about the election, without any fault.
+
+Each rule looks at one group over all its hosts. Knows no world: nothing is simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations
+from typing import Final, TypeAlias
+
+from carpio.core.election import Rank, master_down_time
+from carpio.core.model import InstanceConfig, VirtualAddress
+from carpio.sim.node import HostSetup
+from carpio.sim.premises import differences
+from carpio.sim.world import segments_of
+
+__all__ = ["Advice", "lint"]
+
+_MOST_SKEW: Final = 240
+_REMEDIES: Final = (
+    ("address lists differ", "give all hosts the same addresses; else all are MASTER"),
+    ("passphrases differ", "give all hosts the same passphrase; else all are MASTER"),
+    ("advbase differs", "give all hosts the same advbase; else two may answer after a kill"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing about a group, and what to do."""
+
+    group: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.what}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    host: str
+    config: InstanceConfig
+    allow: bool
+    rank: Rank
+
+    def can_be_master(self) -> bool:
+        return self.allow and bool(self.config.addresses)
+
+
+_Group: TypeAlias = Sequence[_Member]
+_Rule: TypeAlias = Callable[[_Group], Iterator[tuple[str, str]]]
+
+
+def lint(setups: Sequence[HostSetup]) -> list[Advice]:
+    """Return all that the rules say, group by group."""
+    wires = segments_of(setups)
+    groups: dict[str, list[_Member]] = {}
+    for setup in setups:
+        for config in setup.config.instances:
+            preempt = setup.config.preempt if config.preempt is None else config.preempt
+            rank = Rank.of(config.advbase, config.advskew, 0, preempt=preempt)
+            name = f"{config.vhid}@{wires[setup.name, config.carpdev]}"
+            member = _Member(setup.name, config, setup.config.allow, rank)
+            groups.setdefault(name, []).append(member)
+    return [
+        Advice(name, what, remedy)
+        for name, members in groups.items()
+        for rule in _RULES
+        for what, remedy in rule(members)
+    ]
+
+
+def _alone(group: _Group) -> Iterator[tuple[str, str]]:
+    if len(group) == 1:
+        yield f"only {group[0].host} has it", "nobody takes over; configure it on another host"
+
+
+def _differences(group: _Group) -> Iterator[tuple[str, str]]:
+    found = differences([member.config for member in group])
+    for what, remedy in _REMEDIES:
+        if what in found:
+            text = what
+            if what == "address lists differ":
+                text += f" ({_uncommon(group)})"
+            yield text, remedy
+
+
+def _uncommon(group: _Group) -> str:
+    known: dict[VirtualAddress, list[str]] = {}
+    for member in group:
+        for address in member.config.addresses:
+            known.setdefault(address, []).append(member.host)
+    return ", ".join(
+        f"{address.address} only on {' and '.join(hosts)}"
+        for address, hosts in known.items()
+        if len(hosts) < len(group)
+    )
+
+
+def _ties(group: _Group) -> Iterator[tuple[str, str]]:
+    for one, other in combinations(group, 2):
+        if one.rank.interval == other.rank.interval:
+            yield (
+                f"{one.host} and {other.host} are equal (advskew {one.rank.advskew})",
+                "give them different advskews; nothing breaks ties",
+            )
+
+
+def _never(group: _Group) -> Iterator[tuple[str, str]]:
+    for member in group:
+        if not member.allow:
+            yield f"{member.host} can never be MASTER: allow = false", "remove allow = false"
+        elif not member.config.addresses:
+            yield f"{member.host} can never be MASTER: no addresses", "add the addresses"
+
+
+def _preempt(group: _Group) -> Iterator[tuple[str, str]]:
+    on = [member.host for member in group if member.rank.preempt]
+    off = [member.host for member in group if not member.rank.preempt]
+    if on and off:
+        yield (
+            f"preempt is on at {', '.join(on)} and off at {', '.join(off)}",
+            "set it alike, unless the order of start shall decide for some",
+        )
+
+
+def _demotion(group: _Group) -> Iterator[tuple[str, str]]:
+    for member in group:
+        others = [it for it in group if it is not member and it.can_be_master()]
+        if others and not any(it.rank.preempt for it in others):
+            yield (
+                f"demotion of {member.host} moves nothing: no other host has preempt",
+                "set preempt = true on the others, or stop the daemon to hand over",
+            )
+
+
+def _skew(group: _Group) -> Iterator[tuple[str, str]]:
+    for member in group:
+        if member.config.advskew > _MOST_SKEW:
+            yield (
+                f"{member.host} has advskew {member.config.advskew}, advertised as {_MOST_SKEW}",
+                f"use {_MOST_SKEW} at most, so that hosts differ on the wire as they do here",
+            )
+
+
+def _one_lost(group: _Group) -> Iterator[tuple[str, str]]:
+    """A BACKUP that stays one must survive the loss of one advert of this MASTER."""
+    for master, backup in permutations(group, 2):
+        if backup.rank.preempt and backup.rank.interval < master.rank.interval:
+            continue  # it takes over in any case
+        config = backup.config
+        if 2 * master.rank.interval > master_down_time(config.advbase, config.advskew):
+            yield (
+                f"while {master.host} is MASTER one lost advert makes {backup.host} take over",
+                f"lower the advskew of {master.host} or raise that of {backup.host}",
+            )
+
+
+_RULES: Final[tuple[_Rule, ...]] = (
+    _alone,
+    _differences,
+    _ties,
+    _never,
+    _preempt,
+    _demotion,
+    _skew,
+    _one_lost,
+)
