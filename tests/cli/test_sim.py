@@ -158,3 +158,9 @@ def test_lint_tells_ties_with_a_remedy(run, tmp_path: Path):
     )
     report = json.loads(run("sim", "--lint", "a.toml", "b.toml", "--json").stdout)
     assert [one["group"] for one in report["advice"]] == ["1@eth0"]
+
+
+def test_the_timeline_is_drawn_when_asked_for(run, tmp_path: Path):
+    run("sim", "a.toml", "b.toml", "--svg", "a.svg", "--html", "a.html")
+    assert (tmp_path / "a.svg").read_text().startswith("<svg")
+    assert "Nothing wrong." in (tmp_path / "a.html").read_text()

@@ -374,7 +374,8 @@ COMMANDS: Final = (
         summary="Simulate hosts with these configurations, in virtual time, with faults.",
         synopsis="FILE FILE... [--scenario SCENARIO] [--seed N | --seeds N [--keep DIRECTORY]] "
         "[--for DURATION] "
-        "[--datapath real|naive] [--trace FILE] [--json] | --lint FILE FILE... | --list",
+        "[--datapath real|naive] [--trace FILE] "
+        "[--svg FILE] [--html FILE] [--json] | --lint FILE FILE... | --list",
         description=(
             "Each FILE is the configuration of one host, named after the file. The daemon's own "
             "engine runs over a virtual clock, network and kernel; a client on each segment talks "
@@ -431,6 +432,10 @@ COMMANDS: Final = (
                 name="--trace",
                 metavar="FILE",
                 doc="Write every step and frame to FILE.",
+            ),
+            Argument(name="--svg", metavar="FILE", doc="Draw the timeline into FILE."),
+            Argument(
+                name="--html", metavar="FILE", doc="Write a page with the timeline and the text."
             ),
             _JSON,
             Argument(

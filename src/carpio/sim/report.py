@@ -63,10 +63,15 @@ class Report:
     groups: tuple[GroupReport, ...]
     findings: tuple[Finding, ...]
     more_findings: int
-    faults: tuple[str, ...] = ()
-    """What was done, in the order of time."""
+    faults_at: tuple[tuple[int, str], ...] = ()
+    """When something was done, and what."""
     receptions: int
     steps: int
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What was done, in the order of time."""
+        return tuple(text for _, text in self.faults_at)
 
     @property
     def is_clean(self) -> bool:
@@ -90,7 +95,7 @@ class Report:
         }
 
 
-def report_of(world: World, faults: tuple[str, ...] = ()) -> Report:
+def report_of(world: World, faults: tuple[tuple[int, str], ...] = ()) -> Report:
     """Return what `world` came to until now."""
     invariants = world.invariants
     return Report(
@@ -100,7 +105,7 @@ def report_of(world: World, faults: tuple[str, ...] = ()) -> Report:
         groups=tuple(_group(world, watch) for watch in invariants.watches),
         findings=tuple(invariants.findings.all()),
         more_findings=invariants.findings.uncounted,
-        faults=faults,
+        faults_at=faults,
         receptions=world.receptions,
         steps=world.steps,
     )

@@ -29,5 +29,4 @@ def run(
     injection = Injection(world, scenario.faults)
     world.run(duration or scenario.duration or MINUTE)
     world.finish()
-    played = tuple(f"{text}" for _, text in injection.played)
-    return report_of(world, played)
+    return report_of(world, tuple(injection.played))

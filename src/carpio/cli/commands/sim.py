@@ -59,6 +59,12 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
             duration=_duration(arguments),
             trace=trace,
         )
+    if arguments.svg is not None or arguments.html is not None:
+        from carpio.sim.picture import as_html, as_svg
+
+        for name, made in ((arguments.svg, as_svg), (arguments.html, as_html)):
+            if name is not None:
+                environment.path(name).write_text(made(report))
     environment.say(json.dumps(report.as_json()) if arguments.json else as_text(report))
     return ExitStatus.DONE if report.is_clean else ExitStatus.FAILED
 
