@@ -19,7 +19,8 @@ def line_of(jail: Jail, separator: str) -> str:
 
 def _shown(setting: Setting) -> str:
     values = ",".join(quoted(masked(value)) for value in setting.values)
-    return f"{setting.name}={values}" if setting.values else setting.name
+    name = printable(setting.name)
+    return f"{name}={values}" if setting.values else name
 
 
 def quoted(text: str) -> str:

@@ -13,16 +13,28 @@ __all__ = ["HIDDEN", "masked", "masked_words", "mentions_passphrase"]
 
 HIDDEN: Final = "***"
 
-_WORD: Final = r"""(?:"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|\\.|\\\Z|[^\s"'\\])+"""
-_PASSPHRASE: Final = re.compile(
-    rf"""((?<![\w.-])pass["']?(?:\s|\\\n)+)(?!\s|\\\n){_WORD}""", re.DOTALL
+_WORD: Final = re.compile(
+    r"""(?:"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|\\.|\\\Z|[^\s"'\\])+""", re.DOTALL
 )
-_KEYWORD: Final = re.compile(r"(?<![\w.-])pass(?![\w.-])")
+_BEFORE: Final = re.compile(r"""(?<!\w)pass["']?(?:\s|\\\n)+""")
+_KEYWORD: Final = re.compile(r"(?<!\w)pass(?!\w)")
 
 
 def masked(text: str) -> str:
     """Return a value, a command or a message without the passphrases in it."""
-    return _PASSPHRASE.sub(rf"\1{HIDDEN}", text) if "pass" in text else text
+    if "pass" not in text:
+        return text
+    parts: list[str] = []
+    shown = 0
+    """Up to where the text is in the parts, or hidden."""
+    for before in _BEFORE.finditer(text):
+        word = _WORD.match(text, before.end())
+        if word is None or shown == len(text):
+            continue
+        if word.start() >= shown:
+            parts += [text[shown : word.start()], HIDDEN]
+        shown = max(shown, word.end())
+    return "".join([*parts, text[shown:]])
 
 
 def masked_words(words: Sequence[str]) -> list[str]:
