@@ -14,7 +14,7 @@ from carpio.sim.injection import Injection
 from carpio.sim.report import Report
 from carpio.sim.run import run
 from carpio.sim.scenario import Scenario
-from carpio.sim.world import World
+from carpio.sim.world import World, WorldSettings
 from carpio.wire.constants import Family
 
 BEGIN, END = 20 * SECOND, 40 * SECOND
@@ -180,6 +180,23 @@ def test_a_process_that_was_paused_for_too_long_wakes_as_backup():
     woken = [one for one in report.groups[0].changes if one.at == BEGIN + 10 * SECOND]
     assert woken[0].host == "a"
     assert woken[0].new is State.BACKUP
+
+
+def test_a_burst_that_makes_a_master_and_unmakes_it_leaves_in_order():
+    # what waited while b was paused: a worse MASTER, which it preempts, then a better one
+    faults = (
+        Fault(kind=FaultKind.PAUSE, at=20 * SECOND, lasts=20 * SECOND, host="b"),
+        Fault(kind=FaultKind.KILL, at=24 * SECOND, lasts=6 * SECOND, host="a"),
+    )
+    hosts = [host("a", 0), host("b", 100), host("c", 200)]
+    made = World(hosts, WorldSettings())
+    Injection(made, faults)
+    made.run(40 * SECOND)
+    of_b = [one for one in made.invariants.changes if one.host == "b" and one.at == 40 * SECOND]
+    assert [one.new for one in of_b] == [State.MASTER, State.BACKUP]
+    made.run(60 * SECOND)
+    assert made.findings == []
+    assert made.invariants.watches[0].speakers == ("a",)
 
 
 def test_a_frozen_machine_goes_on_where_it_was_and_that_is_told_as_such():

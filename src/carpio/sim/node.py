@@ -3,7 +3,8 @@
 The loop does what the daemon's does, in its order: what was read, gates that the kernel closed,
 deadlines; effects in the phases of the daemon's performer; what comes of them before anything
 that happened later. Performing takes no time; a deadline is noticed a seeded moment late. Knows
-how a host lives and dies; must not know faults, other hosts, or what must hold.
+how a host lives and dies; must not know faults, other hosts, or what must hold. One class, and
+long, because life, loop and performing share the state of one machine.
 """
 
 from __future__ import annotations
@@ -488,21 +489,19 @@ class Node:
         assert self.engine is not None  # noqa: S101 - whoever has effects has an engine
         local = self.clock.local(now)
         while effects:
-            self._note(effects, now)
             events = self._perform(effects, now)
             effects = [effect for event in events for effect in self.engine.handle(event, local)]
 
-    def _note(self, effects: Iterable[Effect], now: int) -> None:
-        for effect in effects:
-            if isinstance(effect, ReportTransition):
-                self.states[effect.instance] = effect.new
-                self._masters = sum(s is State.MASTER for s in self.states.values())
-                self._witness.transition(self, effect, now)
-            elif isinstance(effect, ReportDemotion):
-                self.demotion = effect.total
-                self._witness.demotion(self, effect, now)
-            elif isinstance(effect, ReportDrop):
-                self.drops[effect.reason.value] += 1
+    def _note(self, effect: Effect, now: int) -> None:
+        if isinstance(effect, ReportTransition):
+            self.states[effect.instance] = effect.new
+            self._masters = sum(state is State.MASTER for state in self.states.values())
+            self._witness.transition(self, effect, now)
+        elif isinstance(effect, ReportDemotion):
+            self.demotion = effect.total
+            self._witness.demotion(self, effect, now)
+        elif isinstance(effect, ReportDrop):
+            self.drops[effect.reason.value] += 1
 
     def _rearm(self, now: int) -> None:
         """See to it that `_wake` comes at the next deadline; an earlier one does no harm."""
@@ -540,6 +539,7 @@ class Node:
                 released = released or bool(batch.release)
                 batch = Batch()
                 batch.add(effect)
+            self._note(effect, now)  # in turn: one burst can make a master and unmake it
         events += self._perform_batch(batch, now)
         if released or batch.release:
             self.datapath.settle()
