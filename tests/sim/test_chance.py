@@ -45,6 +45,18 @@ def test_half_of_the_schedules_are_of_safe_kinds_and_half_are_not():
     assert 20 <= sum(safe) <= 50
 
 
+@pytest.mark.parametrize(
+    ("seed", "hosts", "seconds"),
+    [
+        (1439, THREE, 150),  # a burst makes a master and unmakes it
+        (20128, pair(), 600),  # a late frame of the old master turns the switch back
+    ],
+)
+def test_seeds_that_once_found_something_stay_clean(seed: int, hosts, seconds: int):
+    report = run(hosts, random_scenario(seed, hosts, seconds * SECOND), seed=seed)
+    assert not [one for one in report.findings if one.is_violation]
+
+
 @pytest.mark.parametrize("hosts", [pair(), pair(preempt=False), THREE], ids=["pair", "no", "three"])
 def test_nothing_is_broken_in_random_schedules(hosts):
     for seed in range(25):

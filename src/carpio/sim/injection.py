@@ -59,6 +59,10 @@ class Injection:
         self._number = 0
         for watch in world.invariants.watches:
             watch.lag = propagation_of(faults)
+            if (
+                watch.lag
+            ):  # a late frame of the old master may be the last word until the next advert
+                watch.lag += watch.bounds.two
         for number, fault in enumerate(faults):
             world.schedule(fault.at, self._begin, (number, fault))
 
