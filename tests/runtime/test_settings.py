@@ -117,3 +117,13 @@ def test_all_and_default_stay_as_they_were(netns: Netns, path: Path) -> None:
     before = netns.run("sh", "-c", look)
     settings_of(netns, path).apply_remembered(netns.index("eth0"), {IGNORE: 1, ANNOUNCE: 2})
     assert netns.run("sh", "-c", look) == before
+
+
+@pytest.mark.lab
+def test_what_is_kept_is_not_put_back_yet(netns: Netns, path: Path) -> None:
+    state = StateFile(path)
+    settings = Settings(netns.namespace, netns.routes(), state)
+    settings.apply_remembered(netns.index("eth0"), {IGNORE: 1, ANNOUNCE: 2})
+    settings.restore({"eth0": netns.index("eth0")}, keep=[ANNOUNCE])
+    assert (read(netns, IGNORE), read(netns, ANNOUNCE)) == (0, 2)
+    assert state.settings == {ANNOUNCE: (0, 2)}

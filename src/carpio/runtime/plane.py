@@ -60,6 +60,7 @@ _CLOSED = Nanoseconds(0)
 _DELIVERY_DELAY = 1_000_000_000
 
 _PARENT_SETTINGS = {"ipv4/conf/{}/arp_announce": 2, "ipv4/conf/{}/arp_ignore": 1}
+_BYSTANDER_SETTING = "ipv4/conf/{}/arp_announce"
 
 
 def boot_time() -> Nanoseconds:
@@ -121,6 +122,10 @@ class Plane:
         """Indexes of the macvlans of groups, as of the last `install`."""
         self._holdings: dict[InstanceKey, _Holding] = {}
         self._unsettled: list[InstanceKey] = []
+        self._moved: set[IpAddress] = set()
+        """Addresses that a group had before the current `install`."""
+        self._is_tidy = False
+        """True when nothing is left of groups that are gone, also of an earlier process."""
         self._settled: set[int] = set()
         """Parents whose settings were seen to be right in this look."""
         slow = RouteSocket(namespace.call(open_route_socket))
@@ -166,6 +171,7 @@ class Plane:
         self._install_guard([*previous, *instances] if changed else instances, look)
         unwanted = [key for key in self._holdings if key not in wanted]
         self._remove_holdings([self._holdings.pop(key) for key in unwanted])
+        self._moved = {a for h in self._holdings.values() for a in h.addresses}
         for key, config in wanted.items():
             holding = self._holdings.setdefault(
                 key, _Holding(config=config, mac=virtual_mac(config.vhid))
@@ -174,7 +180,7 @@ class Plane:
         refusals: dict[InstanceKey, str] = {}
         if wanted and self._backup_routes:
             _attempt(partial(ensure_rules, self._routes, look), wanted, refusals)
-        look = self._remove_strangers(look)
+        look = self._shed(self._remove_strangers(look))
         if wanted:
             self._settle_bystanders(look)
         for key, holding in self._holdings.items():
@@ -184,8 +190,9 @@ class Plane:
         for key, holding in self._holdings.items():
             if key not in refusals:
                 _attempt(partial(self._verify, holding, look), [key], refusals)
-        if not {*previous} <= {*instances}:
+        if not {*previous} <= {*instances} or not self._is_tidy:
             self._install_guard(instances, look)
+            self._tidy(look)
         self.children = frozenset(h.child for h in self._holdings.values() if h.child)
         self._reopen_lost_gates()
         return refusals
@@ -400,15 +407,30 @@ class Plane:
 
         The guard drops the question otherwise, and what was routed that way would be lost.
         """
+        for link in self._bystanders(look):
+            setting = {_BYSTANDER_SETTING.format(link.name): 2}
+            try:
+                self._settings.apply_remembered(link.index, setting)
+            except PlatformError as error:
+                log.warning("carpio: %s: %s", link.name, error)
+
+    def _bystanders(self, look: Inventory) -> list[Link]:
+        """Other interfaces that ask for neighbours over IPv4."""
         parents = {h.config.carpdev for h in self._holdings.values()}
         with_ipv4 = {a.index for a in look.addresses if a.address.version == 4}
-        for link in host.bystanders(look, parents):
-            if link.index in with_ipv4:
-                setting = {f"ipv4/conf/{link.name}/arp_announce": 2}
-                try:
-                    self._settings.apply_remembered(link.index, setting)
-                except PlatformError as error:
-                    log.warning("carpio: %s: %s", link.name, error)
+        return [link for link in host.bystanders(look, parents) if link.index in with_ipv4]
+
+    def _tidy(self, look: Inventory) -> None:
+        """Put back what no group needs any more, or an earlier process left behind."""
+        self._is_tidy = True
+        kept: set[str] = set()
+        if self._holdings:
+            parents = {h.config.carpdev for h in self._holdings.values() if h.addresses}
+            kept |= {key.format(parent) for parent in parents for key in _PARENT_SETTINGS}
+            kept |= {_BYSTANDER_SETTING.format(link.name) for link in self._bystanders(look)}
+        elif any(rule.table == BACKUP_TABLE for rule in look.rules):
+            remove_rules(self._routes, look)
+        self._settings.restore({link.name: link.index for link in look.links}, keep=kept)
 
     def _reopen_lost_gates(self) -> None:
         """A plain table (before Linux 6.9) can be flushed by others, and the gates with it.
@@ -430,6 +452,20 @@ class Plane:
         ]
         if lost:
             self._guard.open([gate for gate in lost if gate.timeout_ms > 0])
+
+    def _shed(self, look: Inventory) -> Inventory:
+        """Take from each macvlan what its group does not have any more: another may have it now."""
+        requests = [
+            delete_address(holding.child, held.address)
+            for holding in self._holdings.values()
+            if holding.child
+            for held in look.addresses_of(holding.child)
+            if held.address in self._moved and held.address not in holding.addresses
+        ]
+        if not requests:
+            return look
+        self._routes.execute(requests)
+        return host.take(self._routes)
 
     def _refuse_foreign_holders(self, holding: _Holding, look: Inventory, name: str) -> None:
         for address in holding.addresses:

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from carpio.errors import PlatformError
@@ -99,14 +99,15 @@ class Settings:
 
         self._namespace.call(run)
 
-    def restore(self, indexes: Mapping[str, int]) -> None:
-        """Put back what `apply_remembered` changed, where nobody changed it since.
+    def restore(self, indexes: Mapping[str, int], *, keep: Collection[str] = ()) -> None:
+        """Put back what `apply_remembered` changed but for `keep`, where nobody changed it since.
 
         `indexes` maps interface names to their index. Interfaces that are gone are forgotten.
         """
 
         def run() -> None:
-            for key, (before, ours) in list(self._state.settings.items()):
+            left = [one for one in self._state.settings.items() if one[0] not in keep]
+            for key, (before, ours) in left:
                 interface = key.split("/")[2]
                 try:
                     if interface in indexes and _read(key) == ours:
@@ -115,7 +116,8 @@ class Settings:
                     continue  # nothing more can be done about it on the way out
                 del self._state.settings[key]
 
-        self._namespace.call(run)
+        if any(key not in keep for key in self._state.settings):
+            self._namespace.call(run)
 
     def _set(self, index: int, key: str, value: int) -> None:
         if _read(key) == value:
