@@ -760,6 +760,19 @@ def test_removal_of_the_last_address_removes_the_group(planned: Planned) -> None
     assert made.touched == {}
 
 
+def test_address_of_a_group_whose_interface_is_gone_can_be_removed_and_nothing_else(
+    planned: Planned,
+) -> None:
+    before = [held("1@eth7", f"{VIP6}/64", f"{VIP}/24", "10.0.0.10/24")]
+    made = planned(on("eth7", DeleteAddress("10.0.0.10"), DeleteAddress()), vhids=before)
+    assert groups(made) == {"1@eth7": [f"{VIP6}/64"]}
+    assert (made.before, made.after) == ([], [])
+    for step in (SetVhid(1), add(VIP, vhid=1), SetLink(up=True), Destroy()):
+        assert refusal(planned, on("eth7", step), vhids=before).errno == errno.ENXIO
+    error = refusal(planned, on("eth7", DeleteAddress("10.0.0.2")), vhids=before)
+    assert error.errno == errno.EADDRNOTAVAIL
+
+
 def test_group_of_another_namespace_is_left_alone(planned: Planned) -> None:
     other = held("1@eth0", f"{VIP}/24", netns="blue")
     assert refusal(planned, on("eth0", DeleteAddress(VIP)), vhids=[other]).errno == (

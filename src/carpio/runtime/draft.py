@@ -97,11 +97,11 @@ class Draft:
 
     def plain_on(self, name: str, address: IpAddress) -> Address | None:
         """That ordinary address of an interface."""
-        return next((a for a in self._plain[name] if a.address == address), None)
+        return next((a for a in self._plain.get(name, ()) if a.address == address), None)
 
     def first_ipv4(self, name: str) -> Address | None:
         """The first ordinary IPv4 address of an interface."""
-        return next((a for a in self._plain[name] if a.address.version == 4), None)
+        return next((a for a in self._plain.get(name, ()) if a.address.version == 4), None)
 
     def plain_elsewhere(self, name: str, address: IpAddress) -> str | None:
         """Another interface that has the address as an ordinary one."""

@@ -226,6 +226,8 @@ class _LineWriter:
 
     def _set_link(self, step: SetLink) -> None:
         link = self._draft.link(self.interface)
+        if "\0" in (step.description or ""):
+            raise StepRefused(errno.EINVAL, "a description has no NUL")
         flags = {
             rt.IFF_PROMISC: step.promisc,
             rt.IFF_ALLMULTI: step.allmulti,
@@ -351,7 +353,9 @@ class _LineWriter:
     # -- addresses -------------------------------------------------------------------------
 
     def _delete_address(self, step: DeleteAddress) -> None:
-        name = self._draft.link(self.interface).name
+        name = self.interface
+        if not self._draft.groups_on(name):  # which may have outlived their interface
+            self._draft.link(name)
         if step.address is None:
             self._delete_first(name)
             return
