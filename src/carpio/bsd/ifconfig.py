@@ -7,7 +7,6 @@ a call, or a file of calls, changes is one `configure` request: all or nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import assert_never
 
 from carpio.bsd.call import (
@@ -102,15 +101,15 @@ def _change_all(file: str, world: World) -> int:
 
 
 def _text_of(file: str, world: World) -> tuple[str, str]:
-    """Return text and name of a file, or of standard input. Raises IfconfigError."""
-    name = "<stdin>" if file == "-" else file
+    """Return text and name of a file, or of standard input. Raises CarpioError."""
+    if file != "-":
+        from carpio.bsd.files import read_text_file
+
+        return read_text_file(file), file
     try:
-        text = world.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        return world.stdin.read(), "<stdin>"
     except UnicodeDecodeError as error:
-        raise IfconfigError(f"{name}: not a text in UTF-8") from error
-    except OSError as error:
-        raise IfconfigError(f"{name}: {error.strerror or error}") from error
-    return text, name
+        raise IfconfigError("<stdin>: not a text in UTF-8") from error
 
 
 # -- looking ---------------------------------------------------------------------------------

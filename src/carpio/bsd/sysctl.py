@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, assert_never
 
+from carpio.bsd.files import read_text_file
 from carpio.bsd.oids import Carp, Fixed, Oid, Proc
 from carpio.bsd.options import OptionError
 from carpio.bsd.sysctl_show import Style, Value, raw, shown, shown_node, value_text
@@ -26,7 +27,7 @@ from carpio.control.network import (
     SettingsRequest,
     SettingsResult,
 )
-from carpio.errors import CarpioError, ControlError
+from carpio.errors import ControlError
 
 __all__ = ["run"]
 
@@ -49,17 +50,9 @@ def run(argv: Sequence[str], world: World) -> int:
     with world.client() as client:
         call = _Call(world, options.style, client)
         if options.file is not None:
-            call.carry_out(tasks_of_file(_text_of(options.file), options))
+            call.carry_out(tasks_of_file(read_text_file(options.file), options))
         call.carry_out(tasks_of(options))
     return call.status
-
-
-def _text_of(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8") as opened:
-            return opened.read()
-    except UnicodeDecodeError as error:
-        raise CarpioError(f"{file}: not a text in UTF-8") from error
 
 
 class _Call:

@@ -11,6 +11,7 @@ from typing import Any, Final, Self, TypeVar
 import msgspec
 
 from carpio.control.messages import (
+    MAX_MESSAGE_OF_ROOT,
     ErrorCode,
     Reply,
     Request,
@@ -106,6 +107,11 @@ class ControlClient:
 
     def _exchange(self, line: bytes) -> msgspec.Raw:
         deadline = time.monotonic() + self._timeout_s
+        if len(line) > MAX_MESSAGE_OF_ROOT:
+            raise ControlError(
+                f"the request has {len(line)} bytes, at most {MAX_MESSAGE_OF_ROOT} are taken; "
+                "do it in parts"
+            )
         try:
             connection = self._connect()
             connection.sendall(line)

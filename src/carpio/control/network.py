@@ -16,6 +16,7 @@ import msgspec
 from carpio.control.params import Params
 
 __all__ = [
+    "MOST_CHANGES",
     "NETWORK_SCHEMA",
     "AddAddress",
     "AddMember",
@@ -49,6 +50,8 @@ __all__ = [
 ]
 
 NETWORK_SCHEMA: Final = 1
+MOST_CHANGES: Final = 64
+"""Settings that one request may change; each costs some ms."""
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 VhidNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=255)]
@@ -58,7 +61,7 @@ Number: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 # -- steps -----------------------------------------------------------------------------------
 
 
-class Create(msgspec.Struct, frozen=True, tag_field="do", tag="create"):
+class Create(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="create"):
     """Make the interface of the line.
 
     `kind` "epair" makes a veth pair: NAMEa and NAMEb; "lo" a dummy. If the line's interface is the
@@ -70,11 +73,11 @@ class Create(msgspec.Struct, frozen=True, tag_field="do", tag="create"):
     parent: Name | None = None
 
 
-class Destroy(msgspec.Struct, frozen=True, tag_field="do", tag="destroy"):
+class Destroy(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="destroy"):
     """Remove the interface and the groups that it carries; of an epair both ends."""
 
 
-class SetLink(msgspec.Struct, frozen=True, tag_field="do", tag="link"):
+class SetLink(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="link"):
     """Change what is not None. `mac` is `aa:bb:cc:dd:ee:ff` or "random"; `description` "" is none.
 
     After `name` the line goes on with the interface's new name.
@@ -90,31 +93,33 @@ class SetLink(msgspec.Struct, frozen=True, tag_field="do", tag="link"):
     arp: bool | None = None
 
 
-class AddMember(msgspec.Struct, frozen=True, tag_field="do", tag="member.add"):
+class AddMember(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="member.add"):
     """Make an interface a port of the bridge."""
 
     member: Name
 
 
-class DeleteMember(msgspec.Struct, frozen=True, tag_field="do", tag="member.delete"):
+class DeleteMember(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="member.delete"
+):
     """Take a port out of the bridge."""
 
     member: Name
 
 
-class MoveTo(msgspec.Struct, frozen=True, tag_field="do", tag="netns.move"):
+class MoveTo(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="netns.move"):
     """Move the interface into the namespace that ip-netns(8) calls `netns`; ends the line."""
 
     netns: Name
 
 
-class TakeFrom(msgspec.Struct, frozen=True, tag_field="do", tag="netns.take"):
+class TakeFrom(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="netns.take"):
     """Fetch the interface out of that namespace into the caller's."""
 
     netns: Name
 
 
-class SetVhid(msgspec.Struct, frozen=True, tag_field="do", tag="vhid"):
+class SetVhid(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="vhid"):
     """Make the group on the interface, or change what is not None; `state` is forced at the end."""
 
     vhid: VhidNumber
@@ -128,7 +133,9 @@ class SetVhid(msgspec.Struct, frozen=True, tag_field="do", tag="vhid"):
         return f"SetVhid(vhid={self.vhid}, advbase={self.advbase}, advskew={self.advskew}, ...)"
 
 
-class DeleteAddress(msgspec.Struct, frozen=True, tag_field="do", tag="address.delete"):
+class DeleteAddress(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="address.delete"
+):
     """Remove an address, whether of a group or not; None: the first IPv4 address.
 
     With its last address a group goes as well.
@@ -137,7 +144,9 @@ class DeleteAddress(msgspec.Struct, frozen=True, tag_field="do", tag="address.de
     address: str | None = None
 
 
-class AddAddress(msgspec.Struct, frozen=True, tag_field="do", tag="address.add"):
+class AddAddress(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="address.add"
+):
     """Add an address, or change it if the interface has it.
 
     With `vhid` it belongs to that group, which must be there, and is held by carpio alone;
@@ -314,7 +323,7 @@ class ChangeSettings(Params, frozen=True):
     """Change settings of CARP in the caller's namespace, all or none -> list of `SettingResult`."""
 
     method: ClassVar[str] = "settings.change"
-    changes: list[SettingChange]
+    changes: Annotated[list[SettingChange], msgspec.Meta(max_length=MOST_CHANGES)]
 
 
 class SettingResult(msgspec.Struct, frozen=True, kw_only=True):

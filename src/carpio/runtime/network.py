@@ -9,6 +9,7 @@ import errno
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 from carpio.config.addresses import Unusable, namespace_name
@@ -44,6 +45,8 @@ __all__ = ["NetworkService"]
 _LOOKED_AT: Final = 64
 """Other namespaces whose interfaces' names are kept from being given again."""
 _FIELDS: Final = {field.name: field for field in TOP_LEVEL if field.name in PER_NETNS}
+_MOST_DEMOTION: Final = 65535
+"""Added or taken back at once, as by the request `demote`."""
 _CAUSE: Final = "sysctl"
 """The share of the demotion number that is written as a setting (spec 10)."""
 
@@ -176,7 +179,7 @@ class NetworkService:
         draft = Draft(stack.namespace.name, *stack.interfaces(), former.vhids)
         others = Others(
             open=lambda name: _open_other(name, caller, closing),
-            names=lambda: _names_elsewhere(stack.namespace),
+            names=cache(lambda: tuple(_names_elsewhere(stack.namespace))),  # once a request
             look=lambda namespace: _look(namespace)[0],
         )
         made = plan(request.lines, draft, others)
@@ -255,7 +258,9 @@ def _open_other(name: str, caller: Caller, closing: ExitStack) -> Namespace:
 def _check(change: SettingChange, position: int) -> None:
     """Refuse a value that the configuration could not have. Raises StepError."""
     field = _FIELDS.get(change.name)
-    if field is None or field.low is None or field.high is None:
+    if change.name == "demotion":
+        is_good = abs(change.value) <= _MOST_DEMOTION
+    elif field is None or field.low is None or field.high is None:
         is_good = change.name != "stats" or change.value == 0
     else:
         is_good = field.low <= change.value <= field.high

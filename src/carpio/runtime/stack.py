@@ -6,6 +6,7 @@ Knows no election rule. The driver calls `turn` when a file is readable or a dea
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hmac
 import logging
@@ -138,13 +139,18 @@ class Stack:
         is_same = self._instances == self._of(config)
         self._use(config)
         if not is_same:
-            self._look([*self._instances, *leaving])
+            self._look([*self._instances, *(self._without_moved(old) for old in leaving)])
         self._inbox.append(ConfigurationReplaced(config=config.engine_config(self.namespace.name)))
         self.turn()
         if leaving or is_same:  # in both cases frames and filters may not be those wanted now
             self._look(self._instances)
         self._remember_groups()
         self.turn()
+
+    def _without_moved(self, leaving: InstanceConfig) -> InstanceConfig:
+        """A group that leaves, without addresses that another one has now."""
+        kept = tuple(a for a in leaving.addresses if a.address not in self._virtual)
+        return dataclasses.replace(leaving, addresses=kept)
 
     def stop(self, *, pause_s: float = 0.1) -> None:
         """Fall silent, bow out, and remove everything.

@@ -49,6 +49,12 @@ def ordinary_address(step: AddAddress, address: IpAddress) -> Address:
     has_broadcast = address.version == 4 and step.prefix_length < _NO_BROADCAST
     if broadcast is None and has_broadcast and step.peer is None:
         broadcast = ip_interface(f"{address}/{step.prefix_length}").network.broadcast_address
+    valid_s = rt.FOREVER if step.valid_s is None else step.valid_s
+    preferred_s = rt.FOREVER if step.preferred_s is None else step.preferred_s
+    if step.preferred_s is None and step.valid_s is not None:
+        preferred_s = valid_s
+    if not valid_s or preferred_s > valid_s:
+        raise StepRefused(errno.EINVAL, "a valid lifetime is at least 1 s and the preferred one")
     peer = parse_address(step.peer) if step.peer else None
     if peer is not None and peer.version != address.version:
         raise StepRefused(errno.EINVAL, f"{peer} is of another family")
@@ -60,8 +66,8 @@ def ordinary_address(step: AddAddress, address: IpAddress) -> Address:
         peer=peer,
         broadcast=broadcast,
         scope=rt.RT_SCOPE_HOST if address.version == 4 and address.is_loopback else 0,
-        preferred_s=rt.FOREVER if step.preferred_s is None else step.preferred_s,
-        valid_s=rt.FOREVER if step.valid_s is None else step.valid_s,
+        preferred_s=preferred_s,
+        valid_s=valid_s,
     )
 
 
