@@ -33,6 +33,8 @@ from carpio.control.client import Refused
 from carpio.control.network import (
     Create,
     DeleteAddress,
+    Line,
+    MoveTo,
     SetLink,
     SetVhid,
 )
@@ -63,9 +65,9 @@ def here(lab: Lab, node: Node) -> Iterator[Place]:
         yield place
 
 
-def refused(place: Place, *lines: object) -> Refused:
+def refused(place: Place, *lines: Line) -> Refused:
     with pytest.raises(Refused) as caught:
-        place.configure(*lines)  # type: ignore[arg-type]
+        place.configure(*lines)
     return caught.value
 
 
@@ -318,8 +320,10 @@ def test_killed_daemon_between_two_requests_leaves_what_the_next_one_cleans(
 
 # -- all or nothing --------------------------------------------------------------------------
 
-BAD_LIFETIME = shared("2001:db8:77::77/64", vhid=None, preferred_s=2, valid_s=1)
-"""Nothing speaks against it but the kernel, after the groups are there."""
+
+def doomed(lab: Lab) -> Line:
+    """Return a line against which nothing speaks but the kernel, after the groups are there."""
+    return on("bridge", Create("bridge"), MoveTo(lab["b"].namespace))
 
 
 def test_line_whose_last_step_the_kernel_refuses_changes_nothing(
@@ -337,9 +341,11 @@ def test_line_whose_last_step_the_kernel_refuses_changes_nothing(
                 SetVhid(3, state="master"),
                 shared("10.79.0.9/24", vhid=3),
             ),
-            on("eth0", SetLink(promisc=True, description="x"), MASTER, shared(), BAD_LIFETIME),
+            on("eth0", SetLink(promisc=True, description="x"), MASTER, shared()),
+            on("eth0", shared("2001:db8:77::77/64", vhid=None)),
+            doomed(lab),
         )
-        assert (error.errno, error.line, error.step) == (errno.EINVAL, 1, 3)
+        assert (error.errno, error.line, error.step) == (errno.EINVAL, 3, 1)
         assert footprint(host) == before
         assert node.ask("status")["vhids"] == []
         assert not node.ask("configuration")["has_unsaved"]
@@ -394,11 +400,11 @@ def test_refused_request_costs_a_living_master_nothing(
         asked_ns = time.time_ns()
         configured = node.ask("configuration")["groups"]
         for line in (
-            on("eth0", shared("10.77.0.102/24"), BAD_LIFETIME),
-            on("eth0", SetVhid(1, advskew=9, state="backup"), BAD_LIFETIME),
-            on("eth0", DeleteAddress("10.77.0.101"), shared(ADDED4, vhid=None), BAD_LIFETIME),
+            on("eth0", shared("10.77.0.102/24")),
+            on("eth0", SetVhid(1, advskew=9, state="backup")),
+            on("eth0", DeleteAddress("10.77.0.101"), shared(ADDED4, vhid=None)),
         ):
-            assert refused(here, line).errno == errno.EINVAL
+            assert refused(here, line, doomed(lab)).line == 1
             assert node.ask("configuration")["groups"] == configured
         time.sleep(0.2)
     assert len(node.transitions()) == 2, node.transitions()
