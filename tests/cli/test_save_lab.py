@@ -190,7 +190,7 @@ def test_on_a_full_disk_the_file_stays_and_the_daemon_is_not_bothered(tmp_path: 
             saved=saved,
             has_unsaved=True,
             own=None,
-            lasting=[None],
+            nameless=[],
         )
         arguments = (str(directory), str(carpio_command()), str(tmp_path / "control.sock"))
         done = subprocess.run(

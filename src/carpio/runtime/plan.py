@@ -423,12 +423,11 @@ class _LineWriter:
     def _attach(self, step: AddAddress, vhid: int, address: IpAddress) -> None:
         key = self._key(vhid)
         virtual = parse_virtual(address, step.prefix_length)
+        if step.replace and address.version == 4:
+            self._replace_first(address, key)
         holder = self._draft.group_with(address, self.interface)
         if holder is not None and holder.instance.carpdev != self.interface:
             raise StepRefused(errno.EEXIST, f"{address} belongs to {holder.name}")
-        first = self._draft.first_ipv4(self.interface) if step.replace else None
-        if first is not None and address.version == 4:
-            self._remove_one(self.interface, first)
         self._remove_plain(self.interface, address)
         for name, leaving in self._draft.take_leaving(address):
             self._take_away(name, leaving)
@@ -437,6 +436,23 @@ class _LineWriter:
             self._draft.detach(holder, address, keep_empty=True)
         self._draft.attach(key, virtual)
         self._touch(key)
+
+    def _replace_first(self, address: IpAddress, attaching: InstanceKey | None) -> None:
+        """Remove the first IPv4 address of the interface unless it is `address`.
+
+        That of a group makes place only for one that is `attaching` to a group; another group
+        that loses its last address so is gone.
+        """
+        name = self.interface
+        if plain := self._draft.first_ipv4(name):
+            if plain.address != address:
+                self._remove_one(name, plain)
+            return
+        found = self._draft.first_group_with_ipv4(name) if attaching else None
+        if found is not None and found[1].address != address:
+            key = found[0].instance.instance
+            self._touch(key)
+            self._draft.detach(found[0], found[1].address, keep_empty=key == attaching)
 
     def _add_plain(self, step: AddAddress, address: IpAddress) -> None:
         name = self.interface
@@ -447,9 +463,8 @@ class _LineWriter:
             )
         if step.anycast:
             raise StepRefused(errno.EOPNOTSUPP, "anycast addresses are not supported")
-        first = self._draft.first_ipv4(name) if step.replace else None
-        if first is not None and address.version == 4 and first.address != address:
-            self._remove_one(name, first)
+        if step.replace and address.version == 4:
+            self._replace_first(address, None)
         self._remove_plain(name, address)
         added = ordinary_address(step, address)
         self._after(AddPlain(name, added), RemovePlain(name, added))

@@ -18,6 +18,7 @@ from carpio.runtime.rtobjects import Address
 __all__ = ["check_name", "ordinary_address", "parse_address", "parse_mac", "parse_virtual"]
 
 _MAC: Final = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+_ALL_ONES: Final = IPv4Address("255.255.255.255")
 _NO_BROADCAST: Final = 31
 """From this prefix length on all addresses are those of hosts (RFC 3021)."""
 
@@ -43,6 +44,8 @@ def parse_virtual(address: IpAddress, prefix_length: int) -> VirtualAddress:
 
 def ordinary_address(step: AddAddress, address: IpAddress) -> Address:
     """Return the ordinary address that a step adds. Raises StepRefused."""
+    if address.is_unspecified or address.is_multicast or address == _ALL_ONES:
+        raise StepRefused(errno.EINVAL, f"{address} is no address of a host")
     broadcast = parse_address(step.broadcast) if step.broadcast else None
     if broadcast is not None and not broadcast.version == address.version == 4:
         raise StepRefused(errno.EINVAL, f"{broadcast} is not a broadcast address")
