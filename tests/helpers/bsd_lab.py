@@ -121,9 +121,11 @@ class Console:
             ]
         for link in (*links, *addresses):
             link.pop("promiscuity", None)  # the flag that somebody asked for is among the flags
+            link.pop("operstate")  # told by the kernel when it has time, and with it NO-CARRIER
+            link["flags"] = [flag for flag in link["flags"] if flag != "NO-CARRIER"]
             link.get("linkinfo", {}).get("info_data", {}).pop("gc_timer", None)
             if link["ifname"].startswith("carp"):
-                for name in ("flags", "operstate", "qdisc"):
+                for name in ("flags", "qdisc"):
                     del link[name]
         return json.dumps([links, addresses], indent=1)
 

@@ -186,18 +186,17 @@ def test_r148_moving_an_address_to_another_group_changes_both_digests(
         assert all(any(pair) for pair in signed)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the group that has it is made to leave MASTER, then refused"
-)
-def test_address_of_another_group_is_refused_without_disturbing_that_group(a: Console) -> None:
-    a.did("ifconfig eth0 vhid 1 pass p 10.77.0.100/32 alias")
+def test_address_moves_to_the_group_that_is_named_and_the_old_one_stays(a: Console) -> None:
+    a.did("ifconfig eth0 vhid 1 pass p advskew 3 10.77.0.100/32 alias")
+    a.did("ifconfig eth0 vhid 1 10.77.0.101/32 alias")
     a.become_master()
     length = len(a.log)
-    said = a("ifconfig eth0 vhid 2 pass p 10.77.0.100/32 alias")
-    assert said.status == 1
-    assert said.err.startswith("ifconfig: ioctl (SIOCAIFADDR): File exists\n")
-    assert (a.groups(), a.state()) == ([(1, 1, 0)], "MASTER")
-    assert a.said(length) == []
+    a.did("ifconfig eth0 vhid 2 pass p 10.77.0.100/32 alias")
+    assert a.inet()[1:] == ["10.77.0.101/32 vhid 1", "10.77.0.100/32 vhid 2"]
+    assert (a.state(1), a.groups()) == ("MASTER", [(1, 1, 3), (2, 1, 0)])
+    assert [line for line in a.said(length) if "1@eth0" in line] == []
+    a.did("ifconfig eth0 vhid 2 10.77.0.101/32 alias")
+    assert (a.state(1), a.groups(), a.key(1)) == ("INIT", [(1, 1, 3), (2, 1, 0)], "p")
 
 
 def test_r149_both_families_are_shown_with_their_group_and_the_key_only_on_request(

@@ -254,7 +254,6 @@ def test_inet_addresses_are_shown_in_the_order_of_adding(a: Console) -> None:
     assert a.inet("epair0a") == ["10.9.0.1/24", "10.9.0.2/24", "10.9.9.1/24"]
 
 
-@pytest.mark.xfail(strict=True, reason="accepted without any effect")
 def test_address_that_nobody_can_have_is_no_success(a: Console) -> None:
     said = a("ifconfig eth0 0.0.0.0/24 alias")
     assert said.status == 1

@@ -258,9 +258,12 @@ def test_vanished_interface_is_told_and_troubles_no_other(lab: Lab) -> None:
     a.did("ifconfig epair0a vhid 3 pass p 10.9.0.1/24 alias")
     a.become_master()
     a.node.host.run("ip", "link", "del", "epair0b")
-    for words in ("", "vhid 3 advskew 3", "10.9.0.1 -alias", "up", "destroy"):
-        said = a(f"ifconfig epair0a {words}")
-        assert said == (1, "", "ifconfig: interface epair0a does not exist\n"), words
+    gone = (1, "", "ifconfig: interface epair0a does not exist\n")
+    for words in ("", "vhid 3 advskew 3", "10.9.0.2/24 alias", "up", "destroy"):
+        assert (words, *a(f"ifconfig epair0a {words}")) == (words, *gone)
+    a.did("ifconfig epair0a 10.9.0.1 -alias")  # which takes the rest of the group away
+    assert a("ifconfig epair0a 10.9.0.1 -alias") == gone
+    assert "3@epair0a" not in a("status").out
     assert a.did("ifconfig -l") == "lo eth0\n"
     assert (a.groups(), a.state()) == ([(1, 1, 0)], "MASTER")
     a.did("ifconfig epair create", "ifconfig epair0b up", "ifconfig epair0a up")
