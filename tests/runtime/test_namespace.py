@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import gc
 import os
+import socket
 import subprocess
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from tests.helpers.netns import Netns
@@ -40,6 +44,23 @@ def test_failure_inside_is_raised_outside(netns: Netns) -> None:
 
     with pytest.raises(ZeroDivisionError):
         Namespace(netns.name).call(fail)
+
+
+@pytest.mark.lab
+def test_failure_inside_keeps_nothing_that_the_caller_held(netns: Netns) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    def hold_and_fail() -> weakref.ref[socket.socket]:
+        with socket.socket() as held, suppress(ZeroDivisionError):
+            netns.namespace.call(fail)
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert hold_and_fail()() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.lab

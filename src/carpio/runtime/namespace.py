@@ -120,7 +120,10 @@ class Namespace:
         thread.start()
         thread.join()
         if failure:
-            raise failure[0]
+            try:
+                raise failure[0]
+            finally:
+                failure.clear()  # else it keeps what the caller holds until garbage is collected
         return outcome[0]
 
     def close(self) -> None:
