@@ -147,7 +147,6 @@ def test_without_alias_the_first_address_is_replaced_by_one_with_a_vhid(a: Conso
     assert a.inet6() == ["2001:db8:77::1/64", "2001:db8:77::100/64 vhid 1"]
 
 
-@pytest.mark.xfail(strict=True, reason="the first one stays when it belongs to a group")
 def test_without_alias_the_first_address_is_replaced_though_it_has_a_vhid(a: Console) -> None:
     a.did("ifconfig eth0 -alias", "ifconfig eth0 vhid 1 10.77.0.100/24 alias")
     a.did("ifconfig eth0 vhid 1 10.77.0.101/24")
