@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,21 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for(path: Path) -> None:
     with pytest.raises(NotReachable, match=r"no answer within 0.01 s"):
         ControlClient(path, timeout_s=0.01).call("status")
     listener.close()
+
+
+def test_a_caller_waits_for_room_in_a_full_queue(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as callers:
+        listener.bind(str(path))
+        listener.listen(0)
+        callers.enter_context(socket.socket(socket.AF_UNIX)).connect(str(path))
+        with pytest.raises(NotReachable, match=r"no answer within 0\.01 s"):
+            ControlClient(path, timeout_s=0.01).call("status")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(callers.enter_context(ControlClient(path)).call, "status")
+            listener.accept()[0].close()  # the first one has his turn
+            accepted = callers.enter_context(listener.accept()[0])
+            accepted.sendall(encode_result(1, 5))
+            assert waiting.result() == 5
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root reads everything, so it must become another")

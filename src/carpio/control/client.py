@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from pathlib import Path
 from types import TracebackType
@@ -127,8 +128,8 @@ class ControlClient:
     def _connect(self) -> socket.socket:
         if self._socket is None:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            _queue_up(self._socket, str(self._path), self._timeout_s)
             self._socket.settimeout(self._timeout_s)
-            self._socket.connect(str(self._path))
         return self._socket
 
     def _read_line(self, connection: socket.socket, deadline: float) -> bytes:
@@ -160,6 +161,19 @@ class ControlClient:
             f"{self._path}: daemon not reachable: {reason}; start it with `carpio daemon`, "
             "or name its socket with --control"
         )
+
+
+def _queue_up(caller: socket.socket, path: str, timeout_s: float) -> None:
+    """Connect; where many are waiting already, wait as well.
+
+    With a time-out of Python the kernel would not wait for room in the queue (connect(2)).
+    """
+    limit = struct.pack("@ll", int(timeout_s), int(timeout_s % 1 * 1_000_000) or 1)
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    try:
+        caller.connect(path)
+    except BlockingIOError as error:
+        raise TimeoutError from error
 
 
 def _result_of(reply: Reply) -> msgspec.Raw:
