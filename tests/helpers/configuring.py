@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_interface
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
-from tests.helpers.life import SHARED4, Node
+from tests.helpers.life import SHARED4, Node, wait_for
 
 from carpio.control.client import ControlClient
 from carpio.control.messages import Request
@@ -40,6 +40,8 @@ from carpio.runtime.namespace import Namespace
 __all__ = ["Place", "descriptors_of", "namespace_of", "on", "place_of", "shared"]
 
 _T = TypeVar("_T")
+_ALIKE: Final = 5
+"""So many counts in a row must be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +120,12 @@ def shared(text: str = SHARED4, *, vhid: int | None = 1, **more: Any) -> AddAddr
 
 
 def descriptors_of(node: Node) -> int:
-    """Return how many descriptors a daemon has open."""
-    return len(os.listdir(f"/proc/{node.daemon.pid}/fd"))
+    """Return how many descriptors a daemon has open when it has hung up on its last callers."""
+    counts: list[int] = []
+
+    def rests() -> bool:
+        counts.append(len(os.listdir(f"/proc/{node.daemon.pid}/fd")))
+        return len(counts) >= _ALIKE and len(set(counts[-_ALIKE:])) == 1
+
+    wait_for(rests, "it opens and closes nothing")
+    return counts[-1]

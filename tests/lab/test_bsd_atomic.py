@@ -147,7 +147,7 @@ def seen(a: Console) -> str:
 
 def test_any_words_act_completely_or_change_nothing(lab: Lab) -> None:
     a = Console(start(lab["a"], "")).make_quick()
-    a.did("ifconfig epair create", "ifconfig epair0b up", "ifconfig epair0a up")
+    a.did("ifconfig epair0 create", "ifconfig epair0b up", "ifconfig epair0a up")
     a.did("ifconfig eth0 vhid 1 pass p advskew 5 10.77.0.101/32 alias")
     a.become_master()
     ends: list[int] = []

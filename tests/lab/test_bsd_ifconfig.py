@@ -108,7 +108,7 @@ REFUSED = (
 
 
 def test_every_refusal_has_its_text_and_changes_nothing(a: Console) -> None:
-    a.did("ifconfig epair create")
+    a.did("ifconfig epair0 create")
     a.did("ifconfig eth0 vhid 1 advskew 100 pass geheim 10.77.0.100/32 alias")
     a.become_master()
     before = (a.kernel(), a.shown(), a.said())
@@ -135,7 +135,7 @@ def test_r140_numbers_out_of_range_are_invalid_arguments_and_make_nothing(a: Con
 
 
 def test_words_for_an_interface_change_what_the_kernel_has(a: Console) -> None:
-    a.did("ifconfig epair create", "ifconfig epair0b up")
+    a.did("ifconfig epair0 create", "ifconfig epair0b up")
     link = a.links()["epair0a"]
     assert "UP" not in link["flags"]
     a.did("ifconfig epair0a up mtu 1400 description 'to the core'")
@@ -203,7 +203,7 @@ def test_words_without_effect_are_accepted_or_warned_of(a: Console) -> None:
 
 
 def test_plain_inet_addresses_are_replaced_added_and_deleted_as_on_freebsd(a: Console) -> None:
-    a.did("ifconfig epair create", "ifconfig epair0b up")
+    a.did("ifconfig epair0 create", "ifconfig epair0b up")
     a.did("ifconfig epair0a 10.9.0.1 netmask 255.255.255.0 broadcast 10.9.0.7")
     assert "UP" in a.links()["epair0a"]["flags"], "setting an address marks the interface up"
     shown = a.did("ifconfig epair0a inet").splitlines()[1:]
@@ -235,7 +235,7 @@ def test_plain_inet_addresses_are_replaced_added_and_deleted_as_on_freebsd(a: Co
 
 
 def test_address_without_a_mask_has_that_of_its_class_and_a_warning(a: Console) -> None:
-    a.did("ifconfig epair create")
+    a.did("ifconfig epair0 create")
     classes = (("10.9.0.1", 8), ("172.20.0.1", 16), ("192.0.2.1", 24))
     rows = [Row(f"ifconfig epair0a {address} alias", 0, err=WARNING) for address, _ in classes]
     assert mismatches(a, rows) == []
@@ -250,7 +250,7 @@ def test_loopback_gets_another_address_of_its_class_without_a_warning(a: Console
 def test_inet_addresses_are_shown_as_linux_lists_them_further_ones_of_a_subnet_last(
     a: Console,
 ) -> None:
-    a.did("ifconfig epair create", "ifconfig epair0a 10.9.0.1/24 alias")
+    a.did("ifconfig epair0 create", "ifconfig epair0a 10.9.0.1/24 alias")
     a.did("ifconfig epair0a 10.9.0.2/24 alias", "ifconfig epair0a 10.9.9.1/24 alias")
     assert a.inet("epair0a") == ["10.9.0.1/24", "10.9.9.1/24", "10.9.0.2/24"]
 
@@ -273,7 +273,7 @@ def test_point_to_point_address_is_shown_with_its_arrow(a: Console) -> None:
 
 
 def test_address_of_another_interface_is_refused_with_and_without_a_vhid(a: Console) -> None:
-    a.did("ifconfig epair create", "ifconfig epair0a 10.9.0.1/24 alias")
+    a.did("ifconfig epair0 create", "ifconfig epair0a 10.9.0.1/24 alias")
     exists = r"ifconfig: ioctl \(SIOCAIFADDR\): File exists"
     before = a.kernel()
     rows = (
@@ -290,7 +290,7 @@ def test_address_of_another_interface_is_refused_with_and_without_a_vhid(a: Cons
 
 def test_inet6_words_act_as_named(lab: Lab) -> None:
     a = Console(start(lab["a"], ""))  # with duplicate address detection
-    a.did("ifconfig epair create", "ifconfig epair0a up", "ifconfig epair0b up")
+    a.did("ifconfig epair0 create", "ifconfig epair0a up", "ifconfig epair0b up")
     a.did(
         "ifconfig epair0a inet6 2001:db8:9::1 no_dad",
         "ifconfig epair0a inet6 no_dad 2001:db8:9::2/96",
@@ -334,15 +334,15 @@ def test_inet6_words_act_as_named(lab: Lab) -> None:
 
 CREATED = (
     Row("ifconfig -C", 0, out="bridge epair lo vlan\n"),
-    Row("ifconfig bridge create", 0, out="bridge0\n"),
-    Row("ifconfig bridge create", 0, out="bridge1\n"),
+    Row("ifconfig bridge0 create", 0),
+    Row("ifconfig bridge1 create", 0),
     Row("ifconfig bridge5 create", 0),
     Row("ifconfig bridge5 create", 1, err="ifconfig: interface bridge5 already exists"),
     Row("ifconfig bridge6 plumb", 0),
     Row("ifconfig bridge6 unplumb", 0),
     Row("ifconfig bridge6 destroy", 1, err="ifconfig: interface bridge6 does not exist"),
-    Row("ifconfig epair create", 0, out="epair0a\n"),
-    Row("ifconfig epair create", 0, out="epair1a\n"),
+    Row("ifconfig epair0 create", 0, out="epair0a\n"),
+    Row("ifconfig epair1 create", 0, out="epair1a\n"),
     Row("ifconfig bridge2 create addm epair0a up", 0),
     Row("ifconfig bridge2 addm epair1a addm epair1b", 0),
     Row("ifconfig bridge2 deletem epair1b", 0),
@@ -371,7 +371,11 @@ def test_interfaces_are_created_joined_and_destroyed(a: Console) -> None:
     assert sorted(members) == ["epair0a", "epair1a"]
     a.did("ifconfig epair0b destroy", "ifconfig bridge1 destroy")
     assert {"epair0a", "epair0b", "bridge1"} & set(a.links()) == set()
-    assert a.did("ifconfig bridge create") == "bridge1\n", "the next free number"
+    # the next number that is free here and in the named namespaces of this machine
+    made = [a.did(f"ifconfig {kind} create").strip() for kind in ("bridge", "bridge", "epair")]
+    assert re.fullmatch(r"(bridge\d+) (bridge\d+) epair\d+a", " ".join(made))
+    assert len({*made, "bridge0", "bridge2", "bridge5", "epair1a"}) == 7
+    assert {*made, f"{made[2][:-1]}b"} <= set(a.links())
 
 
 def test_kinds_that_this_kernel_lacks_fail_in_clear_words_and_leave_nothing(a: Console) -> None:
@@ -406,19 +410,20 @@ def jail(lab: Lab) -> Iterator[str]:
 
 
 def test_interfaces_move_into_a_namespace_and_back_and_work_there(a: Console, jail: str) -> None:
-    a.did("ifconfig epair create", f"ifconfig epair0a vnet {jail}", "ifconfig epair0b up")
+    a.did("ifconfig epair0 create", f"ifconfig epair0a vnet {jail}", "ifconfig epair0b up")
     assert a.did("ifconfig -l") == "lo eth0 epair0b\n"
     assert a.did(f"ifconfig -j {jail} -l") == "lo epair0a\n"
     a.did(f"ifconfig -j {jail} epair0a vhid 3 pass p 10.5.0.1/24 advskew 9 alias")
     assert re.search(r"^\tcarp: BACKUP vhid 3 advbase 1 advskew 9$",
                      a.did(f"ifconfig -j {jail} epair0a"), re.MULTILINE)  # fmt: skip
     assert a.groups() == []
-    assert a.did(f"ifconfig -j {jail} bridge create") == "bridge0\n"
+    bridge = a.did(f"ifconfig -j {jail} bridge create").strip()
+    assert re.fullmatch(r"bridge\d+", bridge)
     a.did(f"ifconfig -j {jail} epair0a 10.5.0.1 -alias", f"ifconfig epair0a -vnet {jail}")
     assert a.did("ifconfig -l").split() == ["lo", "eth0", "epair0b", "epair0a"]
     # either end takes the other along, though it is elsewhere
     a.did(f"ifconfig epair0a vnet {jail}", "ifconfig epair0b destroy")
-    assert a.did(f"ifconfig -j {jail} -l") == "lo bridge0\n"
+    assert a.did(f"ifconfig -j {jail} -l") == f"lo {bridge}\n"
 
 
 # -- who may what ----------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def test_r125_lost_carrier_of_another_interface_moves_the_group(
     for console in pair:
         console.did("sysctl net.inet.carp.preempt=1")
     a.did(
-        "ifconfig epair create", "ifconfig epair0b up", "ifconfig epair0a vhid 2 10.9.0.1/24 alias"
+        "ifconfig epair0 create", "ifconfig epair0b up", "ifconfig epair0a vhid 2 10.9.0.1/24 alias"
     )
     a.did(f"ifconfig eth0 {FIRST}")
     a.become_master()
@@ -254,7 +254,7 @@ def test_without_a_daemon_every_command_says_so(lab: Lab) -> None:
 
 def test_vanished_interface_is_told_and_troubles_no_other(lab: Lab) -> None:
     a = Console(start(lab["a"], "")).make_quick()
-    a.did(f"ifconfig eth0 {FIRST}", "ifconfig epair create", "ifconfig epair0b up")
+    a.did(f"ifconfig eth0 {FIRST}", "ifconfig epair0 create", "ifconfig epair0b up")
     a.did("ifconfig epair0a vhid 3 pass p 10.9.0.1/24 alias")
     a.become_master()
     a.node.host.run("ip", "link", "del", "epair0b")
@@ -266,14 +266,14 @@ def test_vanished_interface_is_told_and_troubles_no_other(lab: Lab) -> None:
     assert "3@epair0a" not in a("status").out
     assert a.did("ifconfig -l") == "lo eth0\n"
     assert (a.groups(), a.state()) == ([(1, 1, 0)], "MASTER")
-    a.did("ifconfig epair create", "ifconfig epair0b up", "ifconfig epair0a up")
+    a.did("ifconfig epair0 create", "ifconfig epair0b up", "ifconfig epair0a up")
     assert a.did("ifconfig -l") == "lo eth0 epair0b epair0a\n"
 
 
 def test_file_of_lines_is_done_completely_or_not_at_all(lab: Lab, tmp_path: Path) -> None:
     a = Console(start(lab["a"], ""))
     file = tmp_path / "lines"
-    lines = ["# the report", *(f"eth0 {line}" for line in lines_of("a")), "epair create"]
+    lines = ["# the report", *(f"eth0 {line}" for line in lines_of("a")), "epair0 create"]
     file.write_text("\n".join((*lines, "eth0 vhid 300", "nope up", "")))
     before = (a.kernel(), a.shown())
     said = a(f"ifconfig -F {file}")

@@ -61,8 +61,8 @@ def a(lab: Lab) -> Console:
     """A host with several interfaces, and groups in every state on eth0."""
     a = Console(start(lab["a"], "")).make_quick()
     a.did(
-        "ifconfig epair create",
-        "ifconfig bridge create addm epair0b up",
+        "ifconfig epair0 create",
+        "ifconfig bridge0 create addm epair0b up",
         "ifconfig epair0a inet6 2001:db8:9::1/96 no_dad",
         "ifconfig epair0b up",
         "ifconfig eth0 description 'uplink to the core'",
