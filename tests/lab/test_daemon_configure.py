@@ -260,7 +260,7 @@ def test_removal_of_the_last_address_bows_out_and_leaves_nothing(
         time.sleep(0.2)
     assert here.groups() == []
     assert node.ask("status")["vhids"] == []
-    assert node.transitions()[-1] == "carp: 1@eth0: MASTER -> INIT (vhid removed)"
+    node.daemon.wait_for_log(r"carp: 1@eth0: MASTER -> INIT \(vhid removed\)")
     assert footprint(lab["a"]) == before
     film = Film(capture, SHARED4, SHARED6)
     assert film.bow_outs("a")

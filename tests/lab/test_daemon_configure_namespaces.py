@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from tests.helpers.configuring import Place, descriptors_of, namespace_of, on, place_of, shared
+from tests.helpers.daemon_lab import QUICK
+from tests.helpers.lab import need
 from tests.helpers.life import (
     SHARED4,
     Film,
@@ -45,12 +47,20 @@ from carpio.errors import ControlError
 from carpio.lab.implementation import carpio_command
 from carpio.lab.namespaces import ip
 from carpio.lab.observe import Capture
-from carpio.lab.topology import DaemonProcess, Host, Lab
+from carpio.lab.topology import DaemonProcess, Lab
 from carpio.wire.auth import Key
 
 PASSPHRASE = "carpio life"
 VIP = "10.77.0.100"
 MASTER = SetVhid(1, passphrase=PASSPHRASE, state="master")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """Two hosts whose own addresses need no duplicate address detection."""
+    need()
+    with Lab(sysctls=QUICK, out=tmp_path / "lab") as lab:
+        yield lab
 
 
 @pytest.fixture
@@ -71,12 +81,6 @@ def places(lab: Lab, node: Node) -> Iterator[dict[str, Place]]:
         yield {"a": a, "b": b, "own": own}
 
 
-def settled_footprint(host: Host) -> dict[str, str]:
-    """Return what is on the host when duplicate address detection of its own addresses is over."""
-    wait_for(lambda: " tentative" not in host.run("ip", "addr").stdout, "no more detection")
-    return footprint(host)
-
-
 # -- in another namespace ----------------------------------------------------------------------
 
 
@@ -84,10 +88,10 @@ def test_caller_acts_in_his_own_namespace_which_is_left_with_its_last_group(
     lab: Lab, node: Node, places: dict[str, Place], capture: Capture
 ) -> None:
     host = lab["a"]
-    before, own = settled_footprint(host), settled_footprint(lab.router)
+    before, own = footprint(host), footprint(lab.router)
     open_before = descriptors_of(node)
     with capture:
-        for _ in range(3):
+        for _ in range(2):
             places["a"].configure(on("eth0", MASTER, shared()))
             view = node.view()
             assert (view["state"], view["netns"]) == ("MASTER", host.namespace)
@@ -99,14 +103,14 @@ def test_caller_acts_in_his_own_namespace_which_is_left_with_its_last_group(
             assert descriptors_of(node) == open_before
     assert node.ask("status")["vhids"] == []
     film = Film(capture)
-    assert len(film.bow_outs("a")) == 3
+    assert len(film.bow_outs("a")) == 2
     assert film.wrong == []
 
 
 def test_request_that_makes_no_group_leaves_nothing_of_the_daemon(
     lab: Lab, node: Node, places: dict[str, Place]
 ) -> None:
-    before = settled_footprint(lab["a"])
+    before = footprint(lab["a"])
     open_before = descriptors_of(node)
     places["a"].configure(on("eth0", SetLink(mtu=1400)), on("eth0", SetLink(mtu=1500)))
     places["a"].change(stats=0)
@@ -290,7 +294,7 @@ def test_settings_of_the_file_are_told_in_a_namespace_that_has_no_group(
 def test_reload_is_refused_while_something_is_unsaved_and_done_when_it_may_be_lost(
     lab: Lab, node: Node, places: dict[str, Place]
 ) -> None:
-    before = settled_footprint(lab["a"])
+    before = footprint(lab["a"])
     open_before = descriptors_of(node)
     places["a"].configure(on("eth0", MASTER, shared()))
     assert node.ask("configuration")["has_unsaved"]
@@ -308,9 +312,10 @@ def test_reload_is_done_when_the_file_says_what_runs(
     lab: Lab, node: Node, places: dict[str, Place]
 ) -> None:
     places["own"].configure(on("eth0", SetVhid(1, advskew=7, passphrase=PASSPHRASE), shared()))
-    said = len(node.transitions())
+    node.daemon.wait_for_log("INIT -> BACKUP")
     node.reload(config(group(SHARED4, advskew=7, passphrase=PASSPHRASE)))
-    assert len(node.transitions()) == said
+    node.daemon.wait_for_log("configuration read again: 1 groups")
+    assert len(node.transitions()) == 1
     assert not node.ask("configuration")["has_unsaved"]
 
 
