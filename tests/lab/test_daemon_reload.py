@@ -89,6 +89,7 @@ def test_strict_freebsd_evaluates_anew_when_addresses_change(lab: Lab) -> None:
     node = start(lab["a"], config(group(SHARED4), strict_freebsd=True))
     node.become_master()
     node.reload(config(group(SHARED4, ADDED4), strict_freebsd=True))
+    wait_for(lambda: len(node.transitions()) > 3, "the transitions are logged")
     assert node.transitions()[2:] == [
         "carp: 1@eth0: MASTER -> INIT (hardware interface up)",
         "carp: 1@eth0: INIT -> BACKUP (initialization complete)",
