@@ -74,7 +74,7 @@ class Create(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", ta
 
 
 class Destroy(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="destroy"):
-    """Remove the interface and the groups that it carries; of an epair both ends."""
+    """Remove the interface, of an epair both ends. Refused (EBUSY) while it carries groups."""
 
 
 class SetLink(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="link"):
