@@ -30,6 +30,7 @@ from carpio.runtime.operations import (
     RemovePlain,
     SetFlags,
 )
+from carpio.runtime.rtnetlink import RouteSocket, open_route_socket
 from carpio.runtime.rtobjects import Address
 
 pytestmark = pytest.mark.lab
@@ -37,6 +38,13 @@ pytestmark = pytest.mark.lab
 MAC = bytes.fromhex("02000000000b")
 FIRST, SECOND, THIRD = (plain(0, f"10.1.0.{number}/24") for number in (1, 2, 3))
 """The first is on `eth0`."""
+
+
+@pytest.fixture
+def routes(netns: Netns) -> Iterator[RouteSocket]:
+    """Eyes in the namespace."""
+    with closing(RouteSocket(netns.namespace.call(open_route_socket))) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -130,14 +138,16 @@ def test_operation_is_done_and_taken_back(
     assert footprint(netns) == before
 
 
-def test_mac_is_changed_and_taken_back(netns: Netns, operator: Operator) -> None:
-    link = operator.routes.link("wire0")
+def test_mac_is_changed_and_taken_back(
+    netns: Netns, operator: Operator, routes: RouteSocket
+) -> None:
+    link = routes.link("wire0")
     assert link is not None
     there = ChangeLink(link="wire0", mac=MAC)
     operator.perform([action(there, ChangeLink(link="wire0", mac=link.mac))])
     assert "02:00:00:00:00:0b" in netns.ip("link", "show", "wire0")
     operator.undo()
-    assert operator.routes.link("wire0") == link
+    assert routes.link("wire0") == link
 
 
 def test_name_is_changed_and_the_next_operation_finds_it(netns: Netns, operator: Operator) -> None:
@@ -240,13 +250,13 @@ def test_the_kernel_would_have_taken_them_along(netns: Netns) -> None:
 
 
 def test_scope_of_an_address_that_is_put_back_is_what_it_was(
-    netns: Netns, operator: Operator
+    netns: Netns, operator: Operator, routes: RouteSocket
 ) -> None:
     set_promotion(netns, 0)
     for address in ("10.3.0.1/24", "10.3.0.2/24"):
         netns.ip("addr", "add", address, "scope", "link", "dev", "eth0")
     local, first = (
-        next(a for a in operator.routes.addresses() if str(a.address) == wanted)
+        next(a for a in routes.addresses() if str(a.address) == wanted)
         for wanted in ("127.0.0.1", "10.3.0.1")
     )
     operator.perform(

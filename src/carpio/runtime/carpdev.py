@@ -96,10 +96,9 @@ class Carpdev:
             known = {}
             self._headers.clear()
         self._framed = {config.instance: config for config in instances}
-        for key in [key for key in self._announcements if key not in self._framed]:
-            del self._announcements[key]
-            for place in [place for place in self._headers if place[0] == key]:
-                del self._headers[place]
+        headers, frames = self._headers.items(), self._announcements.items()
+        self._headers = {place: header for place, header in headers if place[0] in self._framed}
+        self._announcements = {key: found for key, found in frames if key in self._framed}
         for config in instances:
             if known.get(config.instance) == config:
                 continue

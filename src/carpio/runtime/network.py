@@ -6,7 +6,7 @@ Knows which namespace that is, and the running configuration, which it changes b
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
@@ -78,10 +78,12 @@ class NetworkService:
     def look(self, request: NetworkRequest, caller: Caller) -> Network:
         """Tell what the caller's namespace has. Raises PlatformError."""
         stack = self._stacks.of(caller)
-        with self._stacks.namespace_of(caller) as namespace:
-            links, addresses = _look(namespace)
         groups = []
-        if stack is not None:
+        if stack is None:
+            with self._stacks.namespace_of(caller) as namespace:
+                links, addresses = _look(namespace)
+        else:
+            links, addresses = stack.interfaces()
             views = {view.instance: view for view in stack.view().instances}
             engine = self._config().engine_config(stack.namespace.name)
             groups = [(one, views.get(one.instance)) for one in engine.instances]
@@ -114,24 +116,26 @@ class NetworkService:
             _check(change, position)
         results = []
         with self._served(caller) as stack:
+            config = self._config()
             for change in request.changes:
-                old, new = self._change(stack, change)
+                if change.name in ("demotion", "stats"):
+                    old, new = _submitted(stack, change)
+                else:
+                    config, old, new = self._changed(config, stack, change)
                 results.append(SettingResult(name=change.name, old=old, new=new))
+            if config != self._config():
+                self._use(config)
+                stack.replace(config)
         return results
 
-    def _change(self, stack: Stack, change: SettingChange) -> tuple[int, int]:
-        if change.name == "stats":
-            stack.submit(CountersCleared())
-            return 0, 0
-        if change.name == "demotion":
-            old = stack.view().demotion
-            stack.submit(DemotionAdjusted(_CAUSE, change.value))
-            return old, stack.view().demotion
+    def _changed(
+        self, config: DaemonConfig, stack: Stack, change: SettingChange
+    ) -> tuple[DaemonConfig, int, int]:
+        """Return the configuration with one more change, the setting's old value and the new."""
         name = stack.namespace.name
-        old = int(getattr(self._config().settings(name), change.name))
+        old = int(getattr(config.settings(name), change.name))
         is_switch = _FIELDS[change.name].kind is Kind.BOOLEAN
         value = bool(change.value) if is_switch else change.value
-        config = self._config()
         if name != self._own or _has_own(config, name, change.name):
             config = _with_setting(config, str(name), change.name, value)
         elif value != old:  # the top level is for all that have no value of their own
@@ -140,9 +144,7 @@ class NetworkService:
                     kept = getattr(config.settings(other.namespace.name), change.name)
                     config = _with_setting(config, str(other.namespace.name), change.name, kept)
             config = replace(config, **{change.name: value})  # type: ignore[arg-type]  # its kind
-        self._use(config)
-        stack.replace(config)
-        return old, int(value)
+        return config, old, int(value)
 
     # -- changing --------------------------------------------------------------------------
 
@@ -216,7 +218,7 @@ class NetworkService:
                 raise StepError(f"{key}: {refusal}", line=line, step=step)
 
 
-def _look(namespace: Namespace) -> tuple[Sequence[Link], Sequence[Address]]:
+def _look(namespace: Namespace) -> tuple[list[Link], list[Address]]:
     routes = RouteSocket(namespace.call(open_route_socket))
     try:
         return routes.links(), routes.addresses()
@@ -253,6 +255,16 @@ def _open_other(name: str, caller: Caller, closing: ExitStack) -> Namespace:
     if not caller.may_change(namespace.descriptor):
         raise StepRefused(errno.EPERM, f"{name}: not permitted")
     return namespace
+
+
+def _submitted(stack: Stack, change: SettingChange) -> tuple[int, int]:
+    """Hand what is no setting of the configuration to the engine; return old and new value."""
+    if change.name == "stats":
+        stack.submit(CountersCleared())
+        return 0, 0
+    old = stack.view().demotion
+    stack.submit(DemotionAdjusted(_CAUSE, change.value))
+    return old, stack.view().demotion
 
 
 def _check(change: SettingChange, position: int) -> None:

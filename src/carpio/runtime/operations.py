@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, assert_never
 from carpio.control.messages import StepError
 from carpio.errors import PlatformError
 from carpio.runtime import rtlinks
+from carpio.runtime import rtobjects as rt
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.rtnetlink import Request, RouteSocket, delete_link, open_route_socket
 from carpio.runtime.rtobjects import Address
@@ -129,11 +130,6 @@ class Operator:
         self._routes = RouteSocket(namespace.call(open_route_socket))
         self._indexes: dict[str, int] = {}
         self._done: list[Action] = []
-
-    @property
-    def routes(self) -> RouteSocket:
-        """The socket, for looking."""
-        return self._routes
 
     def close(self) -> None:
         """Let go of the namespace."""
@@ -256,8 +252,8 @@ class Operator:
         return index
 
 
-_MADE_BY_KERNEL = 0x01 | 0x80
-"""IFA_F_SECONDARY and IFA_F_PERMANENT follow from what is there."""
+_MADE_BY_KERNEL = rt.IFA_F_SECONDARY | rt.IFA_F_PERMANENT
+"""They follow from what is there."""
 
 
 def _as_made(address: Address) -> Address:

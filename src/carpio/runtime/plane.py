@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Address
@@ -91,6 +91,8 @@ class _Holding:
     """Boot time at which the kernel closes the gate; 0 while it is closed."""
     backup_routes: tuple[OwnedRoute, ...] = ()
     """The way to the addresses while BACKUP, as of the last look at the host."""
+    local_routes: tuple[Request, ...] = ()
+    """What makes IPv6 addresses work the moment that the link is up, built before."""
     prefix_routes: tuple[OwnedRoute, ...] = ()
     """Connected prefixes that only this group provides, as of the last look."""
 
@@ -122,8 +124,6 @@ class Plane:
         """Indexes of the macvlans of groups, as of the last `install`."""
         self._holdings: dict[InstanceKey, _Holding] = {}
         self._unsettled: list[InstanceKey] = []
-        self._moved: set[IpAddress] = set()
-        """Addresses that a group had before the current `install`."""
         self._is_tidy = False
         """True when nothing is left of groups that are gone, also of an earlier process."""
         self._settled: set[int] = set()
@@ -171,7 +171,7 @@ class Plane:
         self._install_guard([*previous, *instances] if changed else instances, look)
         unwanted = [key for key in self._holdings if key not in wanted]
         self._remove_holdings([self._holdings.pop(key) for key in unwanted])
-        self._moved = {a for h in self._holdings.values() for a in h.addresses}
+        before = {a for h in self._holdings.values() for a in h.addresses}
         for key, config in wanted.items():
             holding = self._holdings.setdefault(
                 key, _Holding(config=config, mac=virtual_mac(config.vhid))
@@ -180,7 +180,7 @@ class Plane:
         refusals: dict[InstanceKey, str] = {}
         if wanted and self._backup_routes:
             _attempt(partial(ensure_rules, self._routes, look), wanted, refusals)
-        look = self._shed(self._remove_strangers(look))
+        look = self._shed(self._remove_strangers(look), before)
         if wanted:
             self._settle_bystanders(look)
         for key, holding in self._holdings.items():
@@ -288,12 +288,7 @@ class Plane:
         with self._lowerer.switching:
             removals = [route.deleting for h in holdings for route in h.backup_routes]
             ups = [set_link_up(holding.child) for holding in holdings]
-            local = [
-                add_local_route(holding.child, address)
-                for holding in holdings
-                for address in holding.addresses
-                if isinstance(address, IPv6Address)
-            ]
+            local = [request for h in holdings for request in h.local_routes]
             prefixes = [route.adding for h in holdings for route in h.prefix_routes]
             for holding in holdings:
                 holding.serving, holding.served_at = True, boot_time()
@@ -379,6 +374,11 @@ class Plane:
             self._settings.apply(holding.child, child_settings(name, holding.addresses))
             holding.prepared = holding.addresses
         ensure_addresses(self._routes, look, holding.child, holding.addresses)
+        holding.local_routes = tuple(
+            add_local_route(holding.child, address)
+            for address in holding.addresses
+            if isinstance(address, IPv6Address)
+        )
         before = holding.prefix_routes
         holding.prefix_routes = prefix_routes(config, holding.child, look)
         if holding.serving:
@@ -453,14 +453,14 @@ class Plane:
         if lost:
             self._guard.open([gate for gate in lost if gate.timeout_ms > 0])
 
-    def _shed(self, look: Inventory) -> Inventory:
-        """Take from each macvlan what its group does not have any more: another may have it now."""
+    def _shed(self, look: Inventory, before: Set[IpAddress]) -> Inventory:
+        """Take from macvlans what a group had `before` and has no more: another may have it."""
         requests = [
             delete_address(holding.child, held.address)
             for holding in self._holdings.values()
             if holding.child
             for held in look.addresses_of(holding.child)
-            if held.address in self._moved and held.address not in holding.addresses
+            if held.address in before and held.address not in holding.addresses
         ]
         if not requests:
             return look

@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 from typing import TypeVar
 
@@ -380,6 +381,7 @@ def add_route(
     return Request(rt.RTM_NEWROUTE, flags, body, f"adding a route to {destination}")
 
 
+@lru_cache(maxsize=8192)
 def add_local_route(index: int, address: IPv6Address) -> Request:
     """Bring what is sent to an address of an interface up to the host, from this instant.
 
