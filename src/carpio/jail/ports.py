@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Protocol
 
+from carpio.errors import CarpioError
 from carpio.jail.judge import Setpoint
 
 __all__ = [
+    "CannotChange",
     "Command",
     "Commands",
     "Containers",
@@ -47,6 +49,7 @@ class MountLine:
     point: str
     """As the file says it: absolute on the host, usually below the root of the jail."""
     kind: str
+    """Of mount.devfs, mount.fdescfs, mount.procfs: `devfs`, `fdescfs`, `procfs`."""
     options: str = ""
 
 
@@ -79,6 +82,8 @@ class Record:
     """Interfaces that were moved into its network namespace, to be moved back."""
     details: Mapping[str, str] = field(default_factory=dict)
     """What the container side remembers: bundle, cgroup, runtime..."""
+    maker: Holder | None = None
+    """The `jail` process that is at work on it: nobody else touches it while that lives."""
 
 
 @unique
@@ -128,6 +133,16 @@ class Command:
     """In a session of its own and not waited for."""
     output: str | None = None
     """File to append standard output and error to; None: those of this process."""
+    is_clean: bool = False
+    """Add HOME, SHELL and USER of the user it runs as, and start in HOME instead."""
+
+
+class CannotChange(CarpioError):
+    """A value that stays as it is while the jail runs."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"{parameter} cannot be changed after creation")
+        self.parameter = parameter
 
 
 class Commands(Protocol):
@@ -180,7 +195,10 @@ class Containers(Protocol):
         ...
 
     def update(self, record: Record, values: Mapping[str, Setpoint]) -> Record:
-        """Change what can be changed while it runs (`-m`): addresses, capabilities do not."""
+        """Change what can be changed while it runs (`-m`), all of `values` or nothing.
+
+        `values` are those that differ. Raises CannotChange, PlatformError.
+        """
         ...
 
     def give_interface(self, record: Record, interface: str) -> None:
@@ -200,7 +218,10 @@ class Containers(Protocol):
         ...
 
     def destroy(self, record: Record) -> None:
-        """End all processes and remove cgroup, namespaces, bundle. Harmless when it is gone."""
+        """End all processes and remove cgroup, namespaces, bundle. Harmless when it is gone.
+
+        Also of a record without a holder: whatever a killed `create` may have left of it.
+        """
         ...
 
     def is_alive(self, record: Record) -> bool:
@@ -224,7 +245,10 @@ class Registry(Protocol):
         ...
 
     def reserve(self, name: str, jid: int | None, path: str) -> Record:
-        """Take a jid and the name. Raises CarpioError with `jail "NAME" already exists`."""
+        """Take a jid and the name, and put a record of them; an empty name becomes the jid.
+
+        Raises CarpioError with `"NAME" already exists`, also for a jail that is gone but recorded.
+        """
         ...
 
     def put(self, record: Record) -> None:
