@@ -187,6 +187,55 @@ COMMANDS: Final = (
         examples=(("carpio state 1@eth0 backup", "let another host take over once"),),
     ),
     Command(
+        name="attach",
+        module="attach",
+        summary="Let the addresses of a group live in a container.",
+        synopsis="[--control SOCKET] VHID@IF --netns NAME | --pid PID",
+        description=(
+            "The macvlan with the addresses moves into the network namespace of the container. "
+            "The interface, the advertisements, the election and the guard stay outside, where "
+            "the container cannot touch them. When the container goes, its addresses are "
+            "withdrawn and another host takes over.",
+            "A group that is MASTER gives up for the move, and takes part again at once.",
+            "What --netns says can be kept with carpio save, or written as `attach` in the "
+            "configuration; what --pid says lasts until the process ends, carpio detach, or a "
+            "restart of the daemon.",
+        ),
+        arguments=(
+            Argument(name="group", metavar="VHID@IF", doc="Name of the group in carpio status."),
+            Argument(
+                name="--netns",
+                metavar="NAME",
+                doc="Network namespace of the container, as ip-netns(8) lists it.",
+            ),
+            Argument(
+                name="--pid",
+                metavar="PID",
+                is_number=True,
+                doc="A process of the container, as the daemon's host sees it: the container "
+                "lives as long as this process.",
+            ),
+            _CONTROL,
+        ),
+        examples=(
+            ("carpio attach 1@eth0 --netns jail-www", "the addresses of a jail with vnet"),
+            (
+                "carpio attach 1@eth0 --pid $(podman inspect -f '{{.State.Pid}}' web)",
+                "those of a container of podman",
+            ),
+        ),
+    ),
+    Command(
+        name="detach",
+        module="detach",
+        summary="Let the addresses of a group live beside its interface again.",
+        synopsis="[--control SOCKET] VHID@IF",
+        arguments=(
+            Argument(name="group", metavar="VHID@IF", doc="Name of the group in carpio status."),
+            _CONTROL,
+        ),
+    ),
+    Command(
         name="log-level",
         module="log_level",
         summary="Change how much the daemon logs until it is restarted or reloaded.",

@@ -186,7 +186,7 @@ def _group_changes(
 ) -> dict[str, Value | None]:
     before, after = old.instance, new.instance
     values: dict[str, Value | None] = _changed(before, after, ("advbase", "advskew", "preempt"))
-    values |= _changed(old, new, ("name",))
+    values |= _changed(old, new, ("name", "attach"))
     if before.addresses != after.addresses:
         as_written = dict(zip(before.addresses, table.get("addresses", ()), strict=True))
         values["addresses"] = [as_written.get(each, str(each)) for each in after.addresses]
@@ -215,6 +215,8 @@ def _new_group(vhid: VhidConfig) -> dict[str, Value]:
     values["addresses"] = [str(address) for address in instance.addresses]
     if instance.preempt is not None:
         values["preempt"] = instance.preempt
+    if isinstance(vhid.attach, str):
+        values["attach"] = vhid.attach
     return values
 
 

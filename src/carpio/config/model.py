@@ -21,6 +21,9 @@ class VhidConfig:
     instance: InstanceConfig
     netns: str | None = None
     name: str
+    attach: str | int | None = None
+    """Where the addresses live when not beside the interface: a named network namespace, or (never
+    from a file) that of a process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

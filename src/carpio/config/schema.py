@@ -237,6 +237,13 @@ VHID: Final = (
         "all hosts of the group.",
     ),
     Field(
+        name="attach",
+        kind=Kind.TEXT,
+        default_note="the namespace of the interface",
+        doc="Name of a network namespace, as ip-netns(8) lists it, in which the addresses live: "
+        "that of a container. The interface, the advertisements and the guard stay outside.",
+    ),
+    Field(
         name="preempt",
         kind=Kind.BOOLEAN,
         default_note="preempt of the top level",

@@ -96,6 +96,11 @@ class _Table:
         vhid = values.get("id")
         interface = self._checked(interface_name, values, "interface")
         netns = self._checked(namespace_name, values, "netns")
+        attach = self._checked(namespace_name, values, "attach")
+        if attach is not None and attach == netns:
+            self.problems.error(
+                self.place("attach"), "is the namespace of the interface", "leave it out"
+            )
         name = self._checked(vhid_name, values, "name")
         if "name" not in self.raw and vhid and interface:
             name = f"{vhid}@{interface}"
@@ -111,7 +116,7 @@ class _Table:
                 addresses=tuple(address for _, address in addresses),
                 **{k: values[k] for k in ("advbase", "advskew", "preempt") if k in values},
             )
-            config = VhidConfig(instance=instance, netns=netns, name=name)
+            config = VhidConfig(instance=instance, netns=netns, name=name, attach=attach)
         return VhidEntry(
             table=self,
             vhid=vhid,

@@ -27,9 +27,11 @@ from carpio.errors import ControlError
 
 __all__ = [
     "CauseShare",
+    "Attach",
     "Demote",
     "DemoteClear",
     "DemotionStatus",
+    "Detach",
     "ErrorCode",
     "ErrorObject",
     "LogLevel",
@@ -141,6 +143,25 @@ class SetState(Params, frozen=True):
     state: Literal["master", "backup"]
 
 
+class Attach(Params, frozen=True):
+    """Let the addresses of the group called `name` live in a container -> `VhidStatus`.
+
+    Exactly one of `netns`, a name of ip-netns(8), and `pid`, a process as the daemon sees it.
+    """
+
+    method: ClassVar[str] = "attach"
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    netns: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+    pid: Annotated[int, msgspec.Meta(ge=1, le=2**22)] | None = None
+
+
+class Detach(Params, frozen=True):
+    """Let the addresses of the group called `name` live beside its interface -> `VhidStatus`."""
+
+    method: ClassVar[str] = "detach"
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
 class LogLevel(Params, frozen=True):
     """Log this much from now on: 0 nothing, 1 changes, 2 also bad packets -> null."""
 
@@ -164,6 +185,8 @@ Request: TypeAlias = (
     | Demote
     | DemoteClear
     | SetState
+    | Attach
+    | Detach
     | LogLevel
     | Reload
     | NetworkRequest
@@ -176,11 +199,15 @@ Request: TypeAlias = (
 METHODS: Final[dict[str, type[Request]]] = {
     kind.method: kind
     for kind in (
-        *(Version, StatusRequest, Demote, DemoteClear, SetState, LogLevel, Reload),
+        *(Version, StatusRequest, Demote, DemoteClear, SetState, Attach, Detach),
+        *(LogLevel, Reload),
         *(NetworkRequest, Configure, SettingsRequest, ChangeSettings, ConfigurationRequest),
     )
 }
-WRITING: Final = (Demote, DemoteClear, SetState, LogLevel, Reload, ConfigurationRequest)
+WRITING: Final = (
+    *(Demote, DemoteClear, SetState, Attach, Detach, LogLevel, Reload),
+    ConfigurationRequest,
+)
 """Requests that concern the whole daemon: they need CAP_NET_ADMIN where it runs."""
 WRITING_HERE: Final = (Configure, ChangeSettings)
 """Requests that change the caller's network namespace: they need CAP_NET_ADMIN over it."""
@@ -239,6 +266,8 @@ class VhidStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_deadline: str | None
     counters: dict[str, int]
     rivals: list[RivalStatus]
+    attached: str | None = None
+    """Network namespace or process of the container in which the addresses live."""
 
 
 class CauseShare(msgspec.Struct, frozen=True, kw_only=True):

@@ -356,6 +356,8 @@ class GroupConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     advskew: int
     addresses: list[str]
     preempt: bool | None
+    attach: str | None = None
+    """Network namespace of the container in which the addresses live."""
     is_lasting: bool = True
     """False when its namespace has no name by which a file could speak of it."""
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from carpio.core.model import InstanceKey, IpAddress
 from carpio.errors import PlatformError
-from carpio.runtime.inventory import ALIAS_PREFIX, Inventory
+from carpio.runtime.inventory import Inventory
+from carpio.runtime.place import Place
 from carpio.runtime.rtnetlink import (
     RouteSocket,
     add_address,
@@ -44,7 +45,8 @@ _CHILD_SETTINGS_V6 = {
 
 
 def ensure_child(
-    routes: RouteSocket,
+    home: RouteSocket,
+    place: Place,
     look: Inventory,
     *,
     name: str,
@@ -54,21 +56,27 @@ def ensure_child(
 ) -> Link:
     """Return the macvlan, made anew when it is missing or somebody changed it.
 
-    Raises PlatformError when the name is somebody else's, or what was made is not what was asked.
+    `home`: a socket where the parent is. `look`: at the place of the macvlan. Raises PlatformError
+    when the name is somebody else's, or what was made is not what was asked.
     """
-    alias = f"{ALIAS_PREFIX}{owner}"
+    alias, routes = place.alias(owner), place.routes
     child = look.link(name)
-    if child is not None and child.alias == alias and (fault := child_fault(child, mac, parent)):
+    is_ours = child is not None and child.alias == alias
+    if child is not None and is_ours and (fault := child_fault(child, mac, parent, place)):
         log.warning("carpio: %s: %s; made anew", name, fault)
         routes.require([delete_link(child.index)], tolerate=_GONE)
         child = None
     if child is None:
-        child = _make(routes, name, alias, mac, parent)
+        target = place.creation_target
+        home.require(
+            [add_macvlan(name=name, parent=parent.index, mac=mac, alias=alias, target=target)]
+        )
+        child = _made(routes, name, alias)
     elif child.alias != alias:
         raise PlatformError(
             f"{name} exists and is not carpio's", remedy=f"remove it: ip link del {name}"
         )
-    if fault := child_fault(child, mac, parent):
+    if fault := child_fault(child, mac, parent, place):
         routes.execute([delete_link(child.index)])
         raise PlatformError(f"{name}: {fault}", remedy="see who changes new interfaces")
     if child.mtu != parent.mtu:  # it follows a parent whose MTU shrinks, not one whose MTU grows
@@ -76,8 +84,7 @@ def ensure_child(
     return child
 
 
-def _make(routes: RouteSocket, name: str, alias: str, mac: bytes, parent: Link) -> Link:
-    routes.require([add_macvlan(name=name, parent=parent.index, mac=mac, alias=alias)])
+def _made(routes: RouteSocket, name: str, alias: str) -> Link:
     child = routes.link(name)
     if child is None:
         raise PlatformError(f"creating macvlan {name}: it vanished at once")
@@ -104,12 +111,12 @@ def child_settings(name: str, addresses: Sequence[IpAddress]) -> dict[str, int]:
     return {key.format(name): value for key, value in chosen.items()}
 
 
-def child_fault(child: Link, mac: bytes, parent: Link) -> str | None:
+def child_fault(child: Link, mac: bytes, parent: Link, place: Place) -> str | None:
     """Why an interface cannot be the macvlan of this group, or None."""
     if child.kind != "macvlan":
         return f"is a {child.kind or 'plain interface'}, not a macvlan"
     if child.mac != mac:
         return f"has the MAC {format_mac(child.mac)}, not {format_mac(mac)}"
-    if child.lower != parent.index or child.lower_elsewhere:
+    if child.lower != parent.index or child.lower_elsewhere != place.is_elsewhere:
         return f"does not end on {parent.name}: frames would bypass the guard"
     return None

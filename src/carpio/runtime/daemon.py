@@ -18,9 +18,11 @@ from carpio import __version__
 from carpio.config.load import load_config
 from carpio.config.model import DaemonConfig, VhidConfig
 from carpio.control.messages import (
+    Attach,
     Demote,
     DemoteClear,
     DemotionStatus,
+    Detach,
     LogLevel,
     Reload,
     ReloadResult,
@@ -47,6 +49,7 @@ from carpio.runtime.caller import Caller
 from carpio.runtime.clock import MonotonicClock
 from carpio.runtime.logs import LogWriter, level_for
 from carpio.runtime.network import NetworkService
+from carpio.runtime.plane import MOVING
 from carpio.runtime.report import (
     WallClock,
     absent_status,
@@ -55,6 +58,7 @@ from carpio.runtime.report import (
     vhid_status,
 )
 from carpio.runtime.server import ControlServer
+from carpio.runtime.stack import Stack
 from carpio.runtime.stacks import Stacks
 from carpio.runtime.waiting import be_punctual, wait
 
@@ -155,10 +159,7 @@ class Daemon:
         if own is None:
             return config
         vhids = [
-            vhid
-            if vhid.netns is not None
-            else VhidConfig(instance=vhid.instance, netns=own, name=vhid.name)
-            for vhid in config.vhids
+            vhid if vhid.netns is not None else replace(vhid, netns=own) for vhid in config.vhids
         ]
         return replace(config, vhids=tuple(vhids))
 
@@ -229,13 +230,25 @@ class Daemon:
         return not _is_same(self._config, self._with_nameless(self._saved))
 
     def _with_nameless(self, config: DaemonConfig) -> DaemonConfig:
-        """Add what runs in namespaces without a name: no file says it, so none can drop it."""
+        """Add what no file can say, so that none can drop it.
+
+        That is what runs in namespaces without a name, and who holds addresses by process id.
+        """
         names = self._nameless
         vhids = (one for one in self._config.vhids if one.netns in names)
         namespaces = (one for one in self._config.namespaces if one[0] in names)
+        processes = {
+            (one.netns, one.instance.instance): one.attach
+            for one in self._config.vhids
+            if isinstance(one.attach, int)
+        }
+        kept = [
+            replace(one, attach=processes.get((one.netns, one.instance.instance), one.attach))
+            for one in config.vhids
+        ]
         return replace(
             config,
-            vhids=(*config.vhids, *vhids),
+            vhids=(*kept, *vhids),
             namespaces=(*config.namespaces, *namespaces),
         )
 
@@ -274,6 +287,10 @@ class Daemon:
                 return self._demote(DemotionCleared(request.cause))
             case SetState():
                 return self._set_state(request)
+            case Attach():
+                return self._attach(request.name, _attachment(request))
+            case Detach():
+                return self._attach(request.name, None)
             case LogLevel():
                 log.setLevel(level_for(request.level))
                 for stack in self._stacks:
@@ -329,18 +346,40 @@ class Daemon:
         self._network.forget_unused()
         return demotion_status([stack.view() for stack in self._stacks])
 
-    def _set_state(self, request: SetState) -> VhidStatus:
+    def _served(self, name: str) -> tuple[VhidConfig, Stack]:
+        """The group of that name and its stack. Raises ControlError."""
         vhids = self._config.vhids
-        found = [one for one in vhids if one.name == request.name] or [
-            one for one in vhids if str(one.instance.instance) == request.name
+        found = [one for one in vhids if one.name == name] or [
+            one for one in vhids if str(one.instance.instance) == name
         ]
         if len(found) != 1:
             known = ", ".join(vhid.name for vhid in self._config.vhids) or "none"
-            raise ControlError(f"no group is called {request.name}; known: {known}")
+            raise ControlError(f"no group is called {name}; known: {known}")
         (vhid,) = found
         stack = self._stacks.named(vhid.netns)
         if stack is None:
             raise ControlError(f"{vhid.name}: {self._stacks.why_absent(vhid.netns)}")
+        return vhid, stack
+
+    def _attach(self, name: str, attachment: str | int | None) -> VhidStatus:
+        """Let addresses live elsewhere; when they cannot, nothing changes. Raises ControlError."""
+        vhid, stack = self._served(name)
+        former = self._config
+        if attachment is not None:
+            stack.check_attachment(attachment)
+        wanted = replace(vhid, attach=attachment)
+        vhids = tuple(wanted if one is vhid else one for one in former.vhids)
+        self._use(replace(former, vhids=vhids))
+        stack.replace(self._config)
+        refusal = stack.refusal(vhid.instance.instance)
+        if attachment is not None and refusal is not None and refusal != MOVING:
+            self._use(former)
+            stack.replace(former)
+            raise ControlError(f"{vhid.name}: {refusal}; it is where it was")
+        return self._vhid_status(wanted, stack.view())
+
+    def _set_state(self, request: SetState) -> VhidStatus:
+        vhid, stack = self._served(request.name)
         wanted = State[request.state.upper()]
         refusal = stack.refusal(vhid.instance.instance)
         if refusal is not None and wanted is State.MASTER:
@@ -350,6 +389,13 @@ class Daemon:
         if status.state == State.INIT.value:
             raise ControlError(f"{vhid.name} is INIT ({status.reason}); a state has no effect yet")
         return status
+
+
+def _attachment(request: Attach) -> str | int:
+    """Where to. Raises ControlError unless exactly one place is named."""
+    if (request.netns is None) == (request.pid is None):
+        raise ControlError("attach: name either a network namespace or a process")
+    return request.netns if request.netns is not None else request.pid or 0
 
 
 def _without(config: DaemonConfig, netns: Sequence[str]) -> DaemonConfig:

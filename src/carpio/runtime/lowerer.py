@@ -21,9 +21,8 @@ _PAUSE = 0.05
 class LinkLowerer:
     """The thread and its queue."""
 
-    def __init__(self, routes: RouteSocket, find: Callable[[InstanceKey], int]) -> None:
-        """`find` returns the index of the link to take down, 0 if it must stay up now."""
-        self._routes = routes
+    def __init__(self, find: Callable[[InstanceKey], tuple[RouteSocket, int] | None]) -> None:
+        """`find` returns the link to take down and a socket for it, None if it must stay up now."""
         self._find = find
         self._queue: queue.SimpleQueue[InstanceKey | None] = queue.SimpleQueue()
         self.switching = threading.Lock()
@@ -47,6 +46,6 @@ class LinkLowerer:
             if self._closing.wait(_PAUSE):
                 break
             with self.switching:
-                if index := self._find(key):
-                    self._routes.execute([set_link_down(index)])
-        self._routes.close()
+                if found := self._find(key):
+                    routes, index = found
+                    routes.execute([set_link_down(index)])

@@ -74,6 +74,11 @@ class Namespace:
         return f"net:[{self._place[1]}]"
 
     @property
+    def place(self) -> tuple[int, int]:
+        """Device and inode: equal for two names of the same namespace."""
+        return self._place
+
+    @property
     def descriptor(self) -> int:
         """An open file of it, for others to move interfaces there."""
         return self._descriptor

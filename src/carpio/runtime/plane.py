@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from functools import partial
 from ipaddress import IPv6Address
 
@@ -23,17 +23,18 @@ from carpio.errors import PlatformError
 from carpio.runtime import inventory as host
 from carpio.runtime.child import child_fault, child_settings, ensure_addresses, ensure_child
 from carpio.runtime.guard import Gate, Guard, GuardedGroup
+from carpio.runtime.guests import Guests
+from carpio.runtime.holding import CLOSED, Holding
 from carpio.runtime.inventory import ALIAS_PREFIX, BACKUP_TABLE, Inventory
 from carpio.runtime.lowerer import LinkLowerer
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.owned_routes import (
-    OwnedRoute,
     backup_corrections,
     backup_routes,
     prefix_routes,
 )
+from carpio.runtime.place import Guest, Place
 from carpio.runtime.rtnetlink import (
-    Request,
     RouteSocket,
     add_address,
     add_local_route,
@@ -41,22 +42,22 @@ from carpio.runtime.rtnetlink import (
     delete_links,
     delete_macvlans,
     delete_route,
-    open_route_socket,
     set_link_down,
     set_link_up,
 )
 from carpio.runtime.rtobjects import Address, Link
 from carpio.runtime.rules import ensure_rules, remove_rules
-from carpio.runtime.settings import Settings, StateFile
+from carpio.runtime.settings import StateFile
 from carpio.wire.ethernet import format_mac, virtual_mac
 
-__all__ = ["DEAD_MAN", "Plane", "boot_time", "dead_man_time"]
+__all__ = ["DEAD_MAN", "MOVING", "Plane", "boot_time", "dead_man_time"]
 
 log = logging.getLogger("carpio")
 
 DEAD_MAN = 2.9
 """Dead-man time in units of advbase: over one interval, under the 3 after which a BACKUP comes."""
-_CLOSED = Nanoseconds(0)
+MOVING = "its addresses move to another network namespace"
+"""A refusal of the moment: it is held there as soon as it is not MASTER any more."""
 _DELIVERY_DELAY = 1_000_000_000
 
 _PARENT_SETTINGS = {"ipv4/conf/{}/arp_announce": 2, "ipv4/conf/{}/arp_ignore": 1}
@@ -71,34 +72,6 @@ def boot_time() -> Nanoseconds:
 def dead_man_time(advbase: int) -> Nanoseconds:
     """How long an open gate lives after an advertisement."""
     return Nanoseconds(int(DEAD_MAN * advbase * 1_000_000_000))
-
-
-@dataclass(slots=True, kw_only=True)
-class _Holding:
-    """What the host holds for one group."""
-
-    config: InstanceConfig
-    mac: bytes
-    parent: Link | None = None
-    child: int = 0
-    """Interface index of the macvlan, 0 while there is none."""
-    prepared: tuple[IpAddress, ...] = ()
-    """The addresses for which the settings of the macvlan were made."""
-    serving: bool = False
-    served_at: Nanoseconds = _CLOSED
-    """Boot time since which it serves."""
-    gate_until: Nanoseconds = _CLOSED
-    """Boot time at which the kernel closes the gate; 0 while it is closed."""
-    backup_routes: tuple[OwnedRoute, ...] = ()
-    """The way to the addresses while BACKUP, as of the last look at the host."""
-    local_routes: tuple[Request, ...] = ()
-    """What makes IPv6 addresses work the moment that the link is up, built before."""
-    prefix_routes: tuple[OwnedRoute, ...] = ()
-    """Connected prefixes that only this group provides, as of the last look."""
-
-    @property
-    def addresses(self) -> tuple[IpAddress, ...]:
-        return tuple(a.address for a in self.config.addresses)
 
 
 class Plane:
@@ -116,22 +89,24 @@ class Plane:
         self._guard = guard
         self._state = state
         self._backup_routes = backup_routes
-        self._routes = RouteSocket(namespace.call(open_route_socket))
-        self._settings = Settings(namespace, self._routes, state)
+        self._home = Place(namespace, state)
+        self._routes = self._home.routes
+        self._settings = self._home.settings
+        self.guests = Guests(namespace, state.directory)
+        """Containers in which macvlans of groups live."""
         self.latest = Inventory(links=(), addresses=(), rules=(), backup_routes=())
         """The last look at the namespace."""
         self.children: frozenset[int] = frozenset()
         """Indexes of the macvlans of groups, as of the last `install`."""
-        self._holdings: dict[InstanceKey, _Holding] = {}
+        self._holdings: dict[InstanceKey, Holding] = {}
         self._unsettled: list[InstanceKey] = []
         self._is_tidy = False
         """True when nothing is left of groups that are gone, also of an earlier process."""
         self._settled: set[int] = set()
         """Parents whose settings were seen to be right in this look."""
-        slow = RouteSocket(namespace.call(open_route_socket))
-        self.netlink_ports = (self._routes.port, slow.port)
+        self.netlink_ports = self._home.ports
         """Port ids of the netlink sockets through which this plane makes changes."""
-        self._lowerer = LinkLowerer(slow, self._idle_child)
+        self._lowerer = LinkLowerer(self._idle_child)
 
     # -- what the host holds -------------------------------------------------------------
 
@@ -141,7 +116,11 @@ class Plane:
         To be called once, before the first `install`. All other gates are closed.
         """
         left = self._guard.gates()
-        holdings = [_Holding(config=c, mac=virtual_mac(c.vhid)) for c in instances]
+        self.guests.find()
+        holdings = [
+            Holding(config=c, mac=virtual_mac(c.vhid), place=self._found_place(c.instance))
+            for c in instances
+        ]
         candidates = [h for h in holdings if (h.config.carpdev, h.mac) in left]
         for holding in candidates:
             self._holdings[holding.config.instance] = holding
@@ -152,6 +131,11 @@ class Plane:
         kept = {(h.config.carpdev, h.mac) for h in adopted}
         self._guard.close([place for place in left if place not in kept])
         return [h.config.instance for h in adopted]
+
+    def _found_place(self, key: InstanceKey) -> Place:
+        with suppress(PlatformError):
+            return self.guests.of(key) or self._home
+        return self._home
 
     def install(
         self, instances: Sequence[InstanceConfig], look: Inventory | None = None
@@ -166,6 +150,7 @@ class Plane:
         look = look if look is not None else self.inventory()
         executed = self._routes.executed
         self._settled.clear()
+        self._follow_guests()
         previous = [h.config for h in self._holdings.values()]
         changed = previous != list(instances)
         self._install_guard([*previous, *instances] if changed else instances, look)
@@ -174,7 +159,7 @@ class Plane:
         before = {a for h in self._holdings.values() for a in h.addresses}
         for key, config in wanted.items():
             holding = self._holdings.setdefault(
-                key, _Holding(config=config, mac=virtual_mac(config.vhid))
+                key, Holding(config=config, mac=virtual_mac(config.vhid), place=self._home)
             )
             holding.config = config
         refusals: dict[InstanceKey, str] = {}
@@ -193,7 +178,9 @@ class Plane:
         if not {*previous} <= {*instances} or not self._is_tidy:
             self._install_guard(instances, look)
             self._tidy(look)
-        self.children = frozenset(h.child for h in self._holdings.values() if h.child)
+        self.children = frozenset(
+            h.child for h in self._holdings.values() if h.child and h.place is self._home
+        )
         self._reopen_lost_gates()
         return refusals
 
@@ -204,6 +191,7 @@ class Plane:
             lambda: self._guard.close(places),
             lambda: self._routes.execute([delete_macvlans()]),
             lambda: self._remove_holdings([*self._holdings.values()]),
+            self._leave_guests,
             lambda: self._remove_strangers(host.take(self._routes)),
             lambda: remove_rules(self._routes, host.take(self._routes)),
             lambda: self._settings.restore({k.name: k.index for k in self._routes.links()}),
@@ -217,7 +205,7 @@ class Plane:
                 log.error("carpio: cleaning up: %s", error)
         self._holdings.clear()
         self._lowerer.close()
-        self._routes.close()
+        self._home.close()
 
     def inventory(self) -> Inventory:
         """Take a fresh look at the namespace. Raises PlatformError."""
@@ -236,13 +224,13 @@ class Plane:
     def gate_until(self, key: InstanceKey) -> Nanoseconds:
         """Boot time at which the kernel will close the gate; 0 when it is closed."""
         holding = self._holdings.get(key)
-        return holding.gate_until if holding else _CLOSED
+        return holding.gate_until if holding else CLOSED
 
     def expired(self, now: Nanoseconds) -> list[InstanceKey]:
         """Groups whose gate the kernel has closed by `now` (boot time), each told once."""
         found = [h for h in self._holdings.values() if h.gate_until and h.gate_until < now]
         for holding in found:
-            holding.gate_until = _CLOSED
+            holding.gate_until = CLOSED
         return [holding.config.instance for holding in found]
 
     # -- switching -----------------------------------------------------------------------
@@ -276,28 +264,20 @@ class Plane:
         outcome: dict[InstanceKey, str] = {}
         for place, holding in holdings.items():
             if place in refused:
-                holding.gate_until = _CLOSED
+                holding.gate_until = CLOSED
                 outcome[holding.config.instance] = "dead-man closed the gate"
             else:
                 holding.gate_until = Nanoseconds(now + dead_man_time(holding.config.advbase))
         return outcome
 
     def serve(self, instances: Sequence[InstanceKey]) -> Mapping[InstanceKey, str]:
-        """Backup routes away, links up, prefix routes: one batch for all groups."""
+        """Backup routes away, links up, prefix routes: one batch for all groups of a place."""
         holdings = [h for h in map(self._holdings.get, instances) if h is not None and h.child]
+        failed: dict[InstanceKey, str] = {}
         with self._lowerer.switching:
-            removals = [route.deleting for h in holdings for route in h.backup_routes]
-            ups = [set_link_up(holding.child) for holding in holdings]
-            local = [request for h in holdings for request in h.local_routes]
-            prefixes = [route.adding for h in holdings for route in h.prefix_routes]
-            for holding in holdings:
-                holding.serving, holding.served_at = True, boot_time()
-            results = self._routes.execute([*removals, *ups, *local, *prefixes])[len(removals) :]
-        return {
-            holding.config.instance: f"bringing the link up: errno {error}"
-            for holding, error in zip(holdings, results, strict=False)
-            if error
-        }
+            for place, group in _by_place(holdings):
+                failed |= _serve(place, group)
+        return failed
 
     def release(self, instances: Sequence[InstanceKey]) -> None:
         """Close the gates, nothing else: `settle` does the rest when there is time."""
@@ -306,34 +286,36 @@ class Plane:
             self._guard.close([(h.config.carpdev, h.mac) for h in holdings])
         except PlatformError as error:  # the dead-man will do it; the links go down at once
             log.error("carpio: closing gates: %s", error)
-            self._routes.execute([set_link_down(h.child) for h in holdings if h.child])
+            for place, group in _by_place(holdings):
+                place.routes.execute([set_link_down(h.child) for h in group if h.child])
         for holding in holdings:
-            holding.gate_until = _CLOSED
+            holding.gate_until = CLOSED
             self._unsettled.append(holding.config.instance)
 
     def settle(self) -> None:
         """After `release`, when bow-outs are out: routes of a BACKUP, links down later."""
         keys, self._unsettled = self._unsettled, []
-        requests: list[Request] = []
-        for key in keys:
-            holding = self._holdings.get(key)
-            if holding is None or holding.gate_until:
-                continue
+        found = [h for h in map(self._holdings.get, dict.fromkeys(keys)) if h is not None]
+        idle = [holding for holding in found if not holding.gate_until]
+        for place, group in _by_place(idle):
+            requests = [route.deleting for h in group for route in h.prefix_routes]
+            requests += [route.adding for h in group for route in h.backup_routes]
+            if requests:
+                place.routes.execute(requests)
+        for holding in idle:
             holding.serving = False
-            requests += [route.deleting for route in holding.prefix_routes]
-            requests += [route.adding for route in holding.backup_routes]
-            self._lowerer.lower(key)
-        if requests:
-            self._routes.execute(requests)
+            self._lowerer.lower(holding.config.instance)
 
-    def _idle_child(self, key: InstanceKey) -> int:
-        """The macvlan of a group that is not serving, 0 if there is none."""
+    def _idle_child(self, key: InstanceKey) -> tuple[RouteSocket, int] | None:
+        """The macvlan of a group that is not serving, and a socket where it lives."""
         holding = self._holdings.get(key)
-        return holding.child if holding is not None and not holding.serving else 0
+        if holding is None or holding.serving or not holding.child:
+            return None
+        return holding.place.slow, holding.child
 
     # -- steps ---------------------------------------------------------------------------
 
-    def _hold(self, holding: _Holding, look: Inventory) -> None:
+    def _hold(self, holding: Holding, look: Inventory) -> None:
         """Bring one group into being as far as the host allows. Raises PlatformError."""
         config = holding.config
         parent = look.link(config.carpdev)
@@ -352,14 +334,18 @@ class Plane:
             parent_settings = {k.format(parent.name): v for k, v in _PARENT_SETTINGS.items()}
             self._settings.apply_remembered(parent.index, parent_settings)
             self._settled.add(parent.index)
+        place = self._settle_in(holding)
+        is_home = place is self._home
+        there = look if is_home else self._look_into(holding, name)
         earlier = holding.child
-        if self._backup_routes:
+        if self._backup_routes and is_home:
             holding.backup_routes = backup_routes(holding.addresses, parent, look)
             corrections = backup_corrections(holding.backup_routes, look, serving=holding.serving)
             self._routes.execute(corrections)
         child = ensure_child(
             self._routes,
-            look,
+            place,
+            there,
             name=name,
             owner=config.instance,
             mac=holding.mac,
@@ -368,27 +354,68 @@ class Plane:
         holding.child = child.index
         if child.is_up and not holding.serving:
             self._lowerer.lower(config.instance)
-        kept = {a.address for a in look.addresses_of(holding.child)}
+        kept = {a.address for a in there.addresses_of(holding.child)}
         is_intact = kept.issuperset(holding.addresses)  # else the settings may have gone as well
         if holding.child != earlier or holding.addresses != holding.prepared or not is_intact:
-            self._settings.apply(holding.child, child_settings(name, holding.addresses))
+            place.settings.apply(holding.child, child_settings(name, holding.addresses))
             holding.prepared = holding.addresses
-        ensure_addresses(self._routes, look, holding.child, holding.addresses)
+        ensure_addresses(place.routes, there, holding.child, holding.addresses)
         holding.local_routes = tuple(
             add_local_route(holding.child, address)
             for address in holding.addresses
             if isinstance(address, IPv6Address)
         )
         before = holding.prefix_routes
-        holding.prefix_routes = prefix_routes(config, holding.child, look)
+        holding.prefix_routes = prefix_routes(config, holding.child, there)
         if holding.serving:
-            known = look.link_at(holding.child)
+            known = there.link_at(holding.child)
             up = [] if known and known.is_up else [set_link_up(holding.child)]
             gone = [r.deleting for r in before if r not in holding.prefix_routes]
-            self._routes.execute([*gone, *up, *(r.keeping for r in holding.prefix_routes)])
-            self._restore_delivery(holding, look)
+            place.routes.execute([*gone, *up, *(r.keeping for r in holding.prefix_routes)])
+            self._restore_delivery(holding, there)
 
-    def _restore_delivery(self, holding: _Holding, look: Inventory) -> None:
+    def _settle_in(self, holding: Holding) -> Place:
+        """Return where the macvlan of a group belongs. Raises PlatformError.
+
+        One that lives elsewhere is removed there; a MASTER gives up first.
+        """
+        place = self.guests.of(holding.config.instance) or self._home
+        if holding.place is not place:
+            holding.is_uprooted |= holding.serving or bool(holding.gate_until)
+            self._remove_holdings([holding])
+            holding.place, holding.backup_routes, holding.prepared = place, (), ()
+        if holding.is_uprooted:
+            holding.is_uprooted = False
+            raise PlatformError(MOVING)
+        return place
+
+    def _look_into(self, holding: Holding, name: str) -> Inventory:
+        """Look around in a container, and see to it that nothing else there can answer."""
+        guest = holding.place
+        look = guest.take()
+        self._refuse_foreign_holders(holding, look, name)
+        if isinstance(guest, Guest):
+            guest.hush(look)
+        return look
+
+    def _follow_guests(self) -> None:
+        """Let containers go that are gone, or where no group lives any more; find new ones."""
+        for guest in self.guests.lost():
+            lodgers = [h for h in self._holdings.values() if h.place is guest]
+            for holding in lodgers:
+                holding.is_uprooted |= holding.serving or bool(holding.gate_until)
+            with self._lowerer.switching:
+                self._remove_holdings(lodgers)
+                for holding in lodgers:
+                    holding.place, holding.prepared = self._home, ()
+                self.guests.forget(guest)
+        self.guests.find()
+
+    def _leave_guests(self) -> None:
+        with self._lowerer.switching:
+            self.guests.close()
+
+    def _restore_delivery(self, holding: Holding, look: Inventory) -> None:
         """Put back the kernel's own route to an address, which only adding it anew makes.
 
         Without it a MASTER swallows what is sent to the address. Not in the first second: the
@@ -399,8 +426,9 @@ class Plane:
         lost = [a for a in holding.addresses if a not in look.delivered]
         if lost:
             log.warning("carpio: %s: local route restored", ", ".join(map(str, lost)))
-            self._routes.execute([delete_address(holding.child, a) for a in lost])
-            self._routes.execute([add_address(holding.child, a) for a in lost])
+            routes = holding.place.routes
+            routes.execute([delete_address(holding.child, a) for a in lost])
+            routes.execute([add_address(holding.child, a) for a in lost])
 
     def _settle_bystanders(self, look: Inventory) -> None:
         """Other interfaces ask for neighbours by their own address, not by one of ours.
@@ -458,7 +486,7 @@ class Plane:
         requests = [
             delete_address(holding.child, held.address)
             for holding in self._holdings.values()
-            if holding.child
+            if holding.child and holding.place is self._home
             for held in look.addresses_of(holding.child)
             if held.address in before and held.address not in holding.addresses
         ]
@@ -467,7 +495,7 @@ class Plane:
         self._routes.execute(requests)
         return host.take(self._routes)
 
-    def _refuse_foreign_holders(self, holding: _Holding, look: Inventory, name: str) -> None:
+    def _refuse_foreign_holders(self, holding: Holding, look: Inventory, name: str) -> None:
         for address in holding.addresses:
             for link in look.holders(address):
                 if link.name != name:
@@ -478,15 +506,17 @@ class Plane:
                         remedy=f"remove it: ip addr del {address}/{length} dev {link.name}",
                     )
 
-    def _verify(self, holding: _Holding, look: Inventory) -> None:
+    def _verify(self, holding: Holding, look: Inventory) -> None:
         """Read back: the child ends on the parent with its MAC and has its addresses."""
         if not holding.child or holding.parent is None:
             return
+        if holding.place is not self._home:
+            look = holding.place.take()
         child = look.link_at(holding.child)
         if child is None:
             holding.child = 0
             raise PlatformError("its macvlan vanished", remedy="see who removes interfaces")
-        fault = child_fault(child, holding.mac, holding.parent)
+        fault = child_fault(child, holding.mac, holding.parent, holding.place)
         if fault:
             raise PlatformError(f"{child.name}: {fault}", remedy="see who changes interfaces")
         missing = set(holding.addresses) - {a.address for a in look.addresses_of(child.index)}
@@ -494,11 +524,12 @@ class Plane:
             names = ", ".join(sorted(map(str, missing)))
             raise PlatformError(f"{child.name} does not keep {names}")
 
-    def _remove_holdings(self, holdings: Sequence[_Holding]) -> None:
+    def _remove_holdings(self, holdings: Sequence[Holding]) -> None:
         if not holdings:
             return
         self._guard.close([(holding.config.carpdev, holding.mac) for holding in holdings])
-        self._routes.execute(delete_links([h.child for h in holdings if h.child]))
+        for place, group in _by_place(holdings):
+            place.routes.execute(delete_links([h.child for h in group if h.child]))
         self._routes.execute([route.deleting for h in holdings for route in h.backup_routes])
         for holding in holdings:
             holding.child, holding.serving = 0, False
@@ -549,9 +580,32 @@ class Plane:
 
     # -- requests ------------------------------------------------------------------------
 
-    def _gate(self, holding: _Holding) -> Gate:
+    def _gate(self, holding: Holding) -> Gate:
         timeout = dead_man_time(holding.config.advbase) // 1_000_000
         return Gate(parent=holding.config.carpdev, mac=holding.mac, timeout_ms=timeout)
+
+
+def _by_place(holdings: Iterable[Holding]) -> Iterator[tuple[Place, list[Holding]]]:
+    """Yield each place with the groups that live there."""
+    found: dict[Place, list[Holding]] = {}
+    for holding in holdings:
+        found.setdefault(holding.place, []).append(holding)
+    yield from found.items()
+
+
+def _serve(place: Place, holdings: Sequence[Holding]) -> Mapping[InstanceKey, str]:
+    removals = [route.deleting for h in holdings for route in h.backup_routes]
+    ups = [set_link_up(holding.child) for holding in holdings]
+    local = [request for h in holdings for request in h.local_routes]
+    prefixes = [route.adding for h in holdings for route in h.prefix_routes]
+    for holding in holdings:
+        holding.serving, holding.served_at = True, boot_time()
+    results = place.routes.execute([*removals, *ups, *local, *prefixes])[len(removals) :]
+    return {
+        holding.config.instance: f"bringing the link up: errno {error}"
+        for holding, error in zip(holdings, results, strict=False)
+        if error
+    }
 
 
 def _attempt(

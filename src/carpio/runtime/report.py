@@ -17,6 +17,7 @@ from carpio.control.messages import (
 from carpio.control.network import Configuration, GroupConfiguration, GroupName
 from carpio.core.model import EngineView, InstanceKey, InstanceView, Nanoseconds, State
 from carpio.runtime.claims import Claim
+from carpio.runtime.guests import attachment_text
 from carpio.wire.ethernet import format_mac
 
 __all__ = ["WallClock", "absent_status", "configuration", "demotion_status", "vhid_status"]
@@ -54,6 +55,7 @@ def vhid_status(
         interface=view.instance.carpdev,
         netns=config.netns,
         name=config.name,
+        attached=_attached(config),
         state=view.state.value,
         since=clock.text(view.since),
         reason=f"refused: {refusal}" if refusal else view.reason,
@@ -89,6 +91,10 @@ def vhid_status(
     )
 
 
+def _attached(config: VhidConfig) -> str | None:
+    return None if config.attach is None else attachment_text(config.attach)
+
+
 def absent_status(config: VhidConfig, why: str) -> VhidStatus:
     """One group of a namespace that is not served yet."""
     instance = config.instance
@@ -97,6 +103,7 @@ def absent_status(config: VhidConfig, why: str) -> VhidStatus:
         interface=instance.carpdev,
         netns=config.netns,
         name=config.name,
+        attached=_attached(config),
         state="INIT",
         since=None,
         reason=f"refused: {why}",
@@ -164,6 +171,7 @@ def configuration(
                 advskew=one.instance.advskew,
                 addresses=[str(address) for address in one.instance.addresses],
                 preempt=one.instance.preempt,
+                attach=one.attach if isinstance(one.attach, str) else None,
                 is_lasting=one.netns not in nameless,
             )
             for one in config.vhids

@@ -265,8 +265,13 @@ def _u32(kind: int, value: int) -> bytes:
     return attribute(kind, struct.pack("=I", value))
 
 
-def add_macvlan(*, name: str, parent: int, mac: bytes, alias: str) -> Request:
-    """Create a macvlan in bridge mode, down, with its MAC from the first instant."""
+def add_macvlan(
+    *, name: str, parent: int, mac: bytes, alias: str, target: int | None = None
+) -> Request:
+    """Create a macvlan in bridge mode, down, with its MAC from the first instant.
+
+    `target`: an open file of the network namespace where it is to live; None: that of its parent.
+    """
     data = attribute(rt.IFLA_INFO_DATA, _u32(rt.IFLA_MACVLAN_MODE, rt.MACVLAN_MODE_BRIDGE))
     body = rt.IFINFO.pack(0, 0, 0, 0, 0)
     body += attribute(rt.IFLA_IFNAME, name.encode() + b"\0")
@@ -274,6 +279,8 @@ def add_macvlan(*, name: str, parent: int, mac: bytes, alias: str) -> Request:
     body += attribute(rt.IFLA_ADDRESS, mac)
     body += attribute(rt.IFLA_IFALIAS, alias.encode())
     body += _u32(rt.IFLA_GROUP, _LINK_GROUP)
+    if target is not None:
+        body += _u32(rt.IFLA_NET_NS_FD, target)
     body += attribute(rt.IFLA_LINKINFO, attribute(rt.IFLA_INFO_KIND, b"macvlan\0") + data)
     flags = rt.NLM_F_CREATE | rt.NLM_F_EXCL
     return Request(rt.RTM_NEWLINK, flags, body, f"creating macvlan {name}")

@@ -41,6 +41,11 @@ class StateFile:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             self.settings, self.groups = {}, {}
 
+    @property
+    def directory(self) -> Path:
+        """Where the file is."""
+        return self._path.parent
+
     def save(self) -> None:
         """Write atomically; readable by the owner alone. Raises PlatformError."""
         new = self._path.with_suffix(".new")

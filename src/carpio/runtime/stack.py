@@ -36,11 +36,12 @@ from carpio.ports import Clock, Entropy
 from carpio.runtime.carpdev import Carpdev, choose_sources
 from carpio.runtime.claims import Claims
 from carpio.runtime.guard import Guard
+from carpio.runtime.guests import Attachment, attachment_text, open_attached
 from carpio.runtime.inventory import ALIAS_PREFIX, BACKUP_TABLE, Inventory
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.nfnetlink import open_netfilter_socket
 from carpio.runtime.performer import Performer
-from carpio.runtime.plane import Plane, boot_time, dead_man_time
+from carpio.runtime.plane import MOVING, Plane, boot_time, dead_man_time
 from carpio.runtime.rtnetlink import open_route_socket, receive_notifications
 from carpio.runtime.rtobjects import (
     MONITOR_GROUPS,
@@ -71,6 +72,8 @@ _PATIENCE = Nanoseconds(200_000_000)
 _NO_PATIENCE = Nanoseconds(0)
 _LOOK_INTERVAL = Nanoseconds(10_000_000_000)
 """A look without any notification, against what nobody reports."""
+_GUEST_INTERVAL = Nanoseconds(2_000_000_000)
+"""The same where containers hold addresses: nobody tells when a namespace loses its name."""
 _RETRY = Nanoseconds(1_000_000_000)
 NOT_READY = "waiting until duplicate address detection of the interface is over"
 """A refusal that goes away by itself."""
@@ -136,8 +139,9 @@ class Stack:
         """Use another configuration: bind first and be visible second, and the reverse."""
         staying = {new.instance for new in self._of(config)}
         leaving = [old for old in self._instances if old.instance not in staying]
-        is_same = self._instances == self._of(config)
+        before, attached = self._instances, self._attached
         self._use(config)
+        is_same = before == self._instances and attached == self._attached
         if not is_same:
             self._look([*self._instances, *(self._without_moved(old) for old in leaving)])
         self._inbox.append(ConfigurationReplaced(config=config.engine_config(self.namespace.name)))
@@ -171,7 +175,7 @@ class Stack:
         """File descriptors to wait on; they change when carpdevs come and go."""
         sockets = [carpdev.socket.fileno() for carpdev in self._carpdevs.values()]
         watched = [self._guard.fileno()] if self._is_guarded else []
-        return [*sockets, self._monitor.fileno(), *watched]
+        return [*sockets, self._monitor.fileno(), *watched, *self._plane.guests.files()]
 
     def next_deadline(self) -> Nanoseconds:
         """When `turn` must be called at the latest."""
@@ -190,6 +194,17 @@ class Stack:
     def interfaces(self) -> tuple[list[Link], list[Address]]:
         """What the namespace has now. Raises PlatformError."""
         return self._plane.interfaces()
+
+    def check_attachment(self, attachment: Attachment) -> None:
+        """Raise PlatformError when no address could live there."""
+        namespace = open_attached(attachment)
+        is_home = namespace.identity == self.namespace.identity
+        namespace.close()
+        if is_home:
+            raise PlatformError(
+                f"{attachment_text(attachment)} is where the interface itself is",
+                remedy="name a container with a network namespace of its own",
+            )
 
     def refusal(self, key: InstanceKey) -> str | None:
         """Why the host cannot hold this group, or None."""
@@ -237,6 +252,11 @@ class Stack:
         self.log_level = self._settings.log
         """As in `log` of the configuration, until somebody says otherwise."""
         self._instances = self._of(config)
+        self._attached = {
+            vhid.instance.instance: vhid.attach
+            for vhid in config.vhids
+            if vhid.netns == self.namespace.name and vhid.attach is not None
+        }
         self._virtual = frozenset(a.address for c in self._instances for a in c.addresses)
         shortest = min((c.advbase for c in self._instances), default=1)
         self._shortest_dead_man = dead_man_time(shortest)
@@ -306,6 +326,10 @@ class Stack:
         speaks = self._is_guarded and (ready is None or self._guard.fileno() in ready)
         if speaks and self._guard.changed():
             self._schedule_look(now)
+        if self._plane.guests.has_changed(ready):
+            has_ended = self._plane.guests.has_ended()
+            at = now if has_ended else Nanoseconds(now + _LOOK_DELAY)
+            self._schedule_look(at, _NO_PATIENCE if has_ended else _PATIENCE)
         if ready is not None and self._monitor.fileno() not in ready:
             return
         changes = receive_notifications(self._monitor, self._plane.netlink_ports)
@@ -376,7 +400,9 @@ class Stack:
     def _look(self, instances: Sequence[InstanceConfig]) -> None:
         """Compare the host with what it must hold, repair it, and tell the engine."""
         now = self._clock.now()
-        self._next_look = Nanoseconds(now + _LOOK_INTERVAL)
+        self._plane.guests.want(self._attached)
+        interval = _GUEST_INTERVAL if self._attached else _LOOK_INTERVAL
+        self._next_look = Nanoseconds(now + interval)
         self._look_at_latest = Nanoseconds(self._next_look + _PATIENCE)
         try:
             look = self._plane.inventory()
@@ -405,6 +431,8 @@ class Stack:
         for key in [key for key in self._refusals if key not in refusals]:
             log.info("carpio: %s: no longer refused", key)
             self._inbox.append(AddressesAvailable(key))
+        if MOVING in refusals.values():
+            self._schedule_look(now)
         self._refusals = refusals
 
     def _renew_carpdevs(self, look: Inventory, instances: Sequence[InstanceConfig]) -> None:

@@ -165,7 +165,7 @@ def _group(group: GroupConfiguration) -> VhidConfig:
         )
     except ValueError as error:
         raise CarpioError(f"{group.name} cannot be in a file: {error}") from error
-    return VhidConfig(instance=instance, netns=group.netns, name=group.name)
+    return VhidConfig(instance=instance, netns=group.netns, name=group.name, attach=group.attach)
 
 
 def _must_be_closed(source: Source, texts: Mapping[Path, str]) -> bool:

@@ -75,6 +75,8 @@ def _row(group: VhidStatus, now: datetime, *, with_netns: bool) -> tuple[str, ..
 def _details(group: VhidStatus, now: datetime) -> list[str]:
     """Return the lines below a group: its addresses, what it ignored, who else speaks for it."""
     lines = ["  ".join(group.addresses) or "no addresses"]
+    if group.attached is not None:
+        lines[0] += f"  (in {group.attached})"
     other = [f"{n} {v}" for n, v in group.counters.items() if v and n not in _TRAFFIC]
     if other:
         lines.append(f"counted: {', '.join(other)}")
