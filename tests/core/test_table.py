@@ -5,6 +5,7 @@ from tests.helpers.builders import FixedEntropy, engine_config, group
 from tests.helpers.playbook import in_words
 
 from carpio.core.effects import ReportTransition
+from carpio.core.events import AddressesRefused
 from carpio.core.instance import Instance
 from carpio.core.model import Nanoseconds, State
 from carpio.core.table import AFTER_RIVAL, AT_ONCE, RULES, Step, Trigger, mermaid
@@ -32,6 +33,7 @@ CHANGES = {
     ),
     (State.MASTER, T.BACKUP_REQUESTED): (State.BACKUP, REQUESTED),
     (State.MASTER, T.ADDRESSES_REFUSED): (State.BACKUP, "no room"),
+    (State.MASTER, T.ADDRESSES_WITHDRAWN): (State.BACKUP, "no room"),
     (State.MASTER, T.STALLED): (State.BACKUP, "stalled"),
     (State.MASTER, T.LINK_LOST): (State.INIT, "hardware interface down"),
     (State.MASTER, T.FORBIDDEN): (State.INIT, "hardware interface down"),
@@ -41,7 +43,10 @@ CHANGES = {
 }
 """All changes of state (spec 6.3, and our own reasons); every other pair stays."""
 
-GRACEFUL = {T.BACKUP_REQUESTED, T.FORBIDDEN, T.SHUT_DOWN, T.VHID_REMOVED, T.REEVALUATED}
+GRACEFUL = {
+    *(T.BACKUP_REQUESTED, T.FORBIDDEN, T.SHUT_DOWN, T.VHID_REMOVED, T.REEVALUATED),
+    T.ADDRESSES_WITHDRAWN,
+}
 
 PAIRS = [(state, trigger) for state in State for trigger in Trigger]
 
@@ -121,7 +126,7 @@ def test_while_refused_no_pair_leads_to_master(state, trigger):
     if state is State.MASTER:
         return
     instance, effects = instance_in(state), []
-    instance.refuse("no room", Nanoseconds(1), effects)
+    instance.refuse(AddressesRefused(instance.key, "no room"), Nanoseconds(1), effects)
     instance.apply(trigger, Nanoseconds(5), effects)
     assert instance.state is not State.MASTER
     assert "1@eth0: acquire" not in [in_words(effect) for effect in effects]

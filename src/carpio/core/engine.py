@@ -286,7 +286,7 @@ class Engine:
                 if trigger is not None:
                     self._apply(instance, trigger, now, effects)
             case AddressesRefused():
-                instance.refuse(event.reason, now, effects)
+                instance.refuse(event, now, effects)
                 self._schedule.update(instance)
             case AddressesAvailable():
                 instance.permit()

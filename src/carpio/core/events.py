@@ -134,6 +134,8 @@ class AddressesRefused:
 
     instance: InstanceKey
     reason: str
+    was_in_order: bool = False
+    """Whether until now nothing was wrong with a mastership: then the others are told."""
 
 
 @dataclass(frozen=True, slots=True)

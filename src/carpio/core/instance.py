@@ -21,6 +21,7 @@ from carpio.core.effects import (
     ServeAddresses,
 )
 from carpio.core.election import Rank, interval, judge, master_down_time, turn_delay
+from carpio.core.events import AddressesRefused
 from carpio.core.model import (
     EngineConfig,
     InstanceConfig,
@@ -150,10 +151,11 @@ class Instance:
         self._announce_if_due(now, effects)
         self.due = tenure.due()
 
-    def refuse(self, reason: str, now: Nanoseconds, effects: list[Effect]) -> None:
+    def refuse(self, event: AddressesRefused, now: Nanoseconds, effects: list[Effect]) -> None:
         """The platform does not hold the addresses: never MASTER until `permit`."""
-        self._refusal = reason
-        self.apply(Trigger.ADDRESSES_REFUSED, now, effects, reason=reason)
+        self._refusal = event.reason
+        trigger = Trigger.ADDRESSES_WITHDRAWN if event.was_in_order else Trigger.ADDRESSES_REFUSED
+        self.apply(trigger, now, effects, reason=event.reason)
 
     def permit(self) -> None:
         """The platform will hold the addresses."""

@@ -66,6 +66,8 @@ class Trigger(IntEnum):
     MASTER_REQUESTED = auto()
     BACKUP_REQUESTED = auto()
     ADDRESSES_REFUSED = auto()
+    ADDRESSES_WITHDRAWN = auto()
+    """Refused from now on, though until now the mastership was in order."""
     TAKEOVER_REFUSED = auto()
     STALLED = auto()
     SHUT_DOWN = auto()
@@ -204,6 +206,7 @@ RULES: Final[Mapping[State, Mapping[Trigger, Rule]]] = MappingProxyType(
                 Trigger.WILL_TIME_OUT: _REANNOUNCE,
                 Trigger.ADVERTISEMENT_BETTER: _step_down("more frequent advertisement received"),
                 Trigger.ADDRESSES_REFUSED: _step_down(""),
+                Trigger.ADDRESSES_WITHDRAWN: _bow_out(State.BACKUP, "", Step.LISTEN),
                 Trigger.STALLED: _step_down("stalled"),
                 Trigger.BACKUP_REQUESTED: _bow_out(State.BACKUP, _REQUESTED, Step.LISTEN),
                 Trigger.LINK_LOST: _drop_out(_DOWN),

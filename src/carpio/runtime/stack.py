@@ -404,6 +404,8 @@ class Stack:
         interval = _GUEST_INTERVAL if self._attached else _LOOK_INTERVAL
         self._next_look = Nanoseconds(now + interval)
         self._look_at_latest = Nanoseconds(self._next_look + _PATIENCE)
+        now_boot = boot_time()
+        gates = {c.instance: self._plane.gate_until(c.instance) > now_boot for c in instances}
         try:
             look = self._plane.inventory()
             self._places = {link.index: (link.name, link.master) for link in look.links}
@@ -427,7 +429,9 @@ class Stack:
             if self._refusals.get(key) != reason:
                 waiting = reason == NOT_READY
                 log.log(_LEVEL[waiting], "carpio: %s: refused: %s", key, reason)
-                self._inbox.append(AddressesRefused(key, reason))
+                # whoever lost its gate before may have a successor, who must not hear a goodbye
+                in_order = bool(gates.get(key))
+                self._inbox.append(AddressesRefused(key, reason, was_in_order=in_order))
         for key in [key for key in self._refusals if key not in refusals]:
             log.info("carpio: %s: no longer refused", key)
             self._inbox.append(AddressesAvailable(key))
@@ -487,16 +491,23 @@ class Stack:
         unchanged = [
             config
             for config in self._instances
-            if self._state.groups.get(str(config.instance)) == _fingerprint(config)
+            if self._state.groups.get(str(config.instance)) == self._fingerprint(config)
         ]
+        self._plane.guests.want(self._attached)
         return self._plane.adopt(unchanged)
 
     def _remember_groups(self) -> None:
-        self._state.groups = {str(c.instance): _fingerprint(c) for c in self._instances}
+        self._state.groups = {str(c.instance): self._fingerprint(c) for c in self._instances}
         try:
             self._state.save()
         except PlatformError as error:
             log.warning("carpio: %s", error)
+
+    def _fingerprint(self, config: InstanceConfig) -> str:
+        """Equal for equal groups in the same place; tells nothing of the key."""
+        text = f"{config.instance} {config.advbase} {' '.join(map(str, config.addresses))}"
+        text += f" {self._attached.get(config.instance, '')}"
+        return hmac.digest(config.key.raw, text.encode(), "sha256").hex()
 
     # -- logging -------------------------------------------------------------------------------
 
@@ -521,9 +532,3 @@ class Stack:
 
 def _has_ipv6(config: InstanceConfig) -> bool:
     return any(address.family is Family.IPV6 for address in config.addresses)
-
-
-def _fingerprint(config: InstanceConfig) -> str:
-    """Equal for equal groups; tells nothing of the key."""
-    text = f"{config.instance} {config.advbase} {' '.join(map(str, config.addresses))}"
-    return hmac.digest(config.key.raw, text.encode(), "sha256").hex()
