@@ -54,7 +54,7 @@ def test_status_in_json_has_the_shape_of_the_contract(run, daemon) -> None:
     assert list(status["vhids"][0]) == [
         "vhid", "interface", "netns", "name", "state", "since", "reason", "advbase", "advskew",
         "effective_advskew", "demotion", "addresses", "peer", "last_advert", "next_deadline",
-        "counters", "rivals",
+        "counters", "rivals", "attached",
     ]  # fmt: skip
     assert status["demotion"] == {"sum": 240, "causes": [{"cause": "maintenance", "value": 240}]}
     assert status["vhids"][0]["addresses"] == ["10.0.0.1/24", "2001:db8::1/64"]

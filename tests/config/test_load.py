@@ -230,6 +230,17 @@ def test_names_that_no_interface_can_have_are_refused(tmp_path: Path, name: str)
 @pytest.mark.parametrize("name", ["", "a/b", "..", "n" * 256])
 def test_names_that_no_namespace_can_have_are_refused(tmp_path: Path, name: str) -> None:
     assert "5: netns: " in only_problem(tmp_path, f'[[vhid]]\n{GROUP}netns = "{name}"\n')
+    assert "5: attach: " in only_problem(tmp_path, f'[[vhid]]\n{GROUP}attach = "{name}"\n')
+
+
+def test_addresses_may_be_attached_to_another_namespace_than_that_of_the_interface(
+    tmp_path: Path,
+) -> None:
+    text = f'[[vhid]]\n{GROUP}netns = "red"\nattach = "blue"\n'
+    (group,) = load(tmp_path, text).vhids
+    assert (group.netns, group.attach) == ("red", "blue")
+    problem = only_problem(tmp_path, text.replace("blue", "red"))
+    assert "6: attach: is the namespace of the interface; leave it out" in problem
 
 
 @pytest.mark.parametrize("name", ["", "two words", "tab\\t", "n" * 65])

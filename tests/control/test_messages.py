@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from carpio.control.messages import (
     MAX_MESSAGE_OF_ROOT,
     WRITING,
+    Attach,
     Demote,
     DemoteClear,
     DemotionStatus,
+    Detach,
     ErrorCode,
     LogLevel,
     Reload,
@@ -38,6 +40,9 @@ REQUESTS = [
     Demote("boot time", -240),
     DemoteClear("x"),
     SetState("1@eth0", "backup"),
+    Attach(name="1@eth0", netns="web"),
+    Attach(name="1@eth0", pid=17),
+    Detach(name="1@eth0"),
     LogLevel(2),
     Reload(),
 ]

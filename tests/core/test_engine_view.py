@@ -35,6 +35,13 @@ def test_a_backup_shows_whom_it_heard_and_what_it_awaits():
     assert (snapshot.demotion, snapshot.causes) == (30, (DemotionCause("disk", 30),))
 
 
+def test_it_tells_whether_what_comes_next_may_be_a_takeover():
+    assert not play(running_engine(engine_config())).on(Stopped()).engine.awaits_takeover()
+    stage = play(running_engine(engine_config()))
+    assert stage.engine.awaits_takeover()
+    assert not stage.master().engine.awaits_takeover()
+
+
 def test_a_master_shows_since_when_and_why():
     view = play(running_engine(engine_config())).master().view()
     assert (view.state, view.since, view.reason) == (State.MASTER, seconds(3), "master timed out")

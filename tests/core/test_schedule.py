@@ -16,6 +16,7 @@ class Waiting:
 
 def test_nothing_is_awaited_at_first():
     assert Schedule().next_deadline() is None
+    assert Schedule().next_instance() is None
     assert Schedule().pop_due(10**18) == []
 
 
@@ -25,6 +26,7 @@ def test_the_earliest_is_next_and_ties_go_by_creation():
     for instance in reversed(waiting):
         schedule.update(instance)
     assert schedule.next_deadline() == 10
+    assert schedule.next_instance() is waiting[1]
     assert [it.order for it in schedule.pop_due(30)] == [1, 2, 0]
 
 

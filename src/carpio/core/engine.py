@@ -101,6 +101,11 @@ class Engine:
         """Return when `DeadlineReached` is due at the latest; None: nothing is awaited."""
         return self._schedule.next_deadline()
 
+    def awaits_takeover(self) -> bool:
+        """Return whether at `next_deadline` an instance may become MASTER."""
+        instance = self._schedule.next_instance()
+        return instance is not None and instance.state is State.BACKUP
+
     def snapshot(self) -> EngineView:
         """Return a frozen picture of everything."""
         return EngineView(

@@ -52,6 +52,10 @@ class Schedule:
             self.update(instance)
         return None
 
+    def next_instance(self) -> Instance | None:
+        """Return who is due at `next_deadline`."""
+        return None if self.next_deadline() is None else self._queued[self._heap[0][1]][1]
+
     def pop_due(self, now: Nanoseconds) -> list[Instance]:
         """Return and forget the instances due at `now`, by deadline, then by creation."""
         due: list[Instance] = []

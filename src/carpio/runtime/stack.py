@@ -64,6 +64,8 @@ _BURST = 32
 _CATCH_UP = 4096
 """Frames read before a late deadline is believed: they may say that nothing is wrong."""
 _LATE = Nanoseconds(50_000_000)
+_EARLY = Nanoseconds(300_000)
+"""So long before a takeover this process wakes up, and waits for the moment without sleeping."""
 _LOOK_DELAY = Nanoseconds(20_000_000)
 """Changes by others come in groups; one look after this time serves all."""
 _LOOK_DURATION = Nanoseconds(15_000_000)
@@ -180,7 +182,11 @@ class Stack:
     def next_deadline(self) -> Nanoseconds:
         """When `turn` must be called at the latest."""
         deadline = self._engine.next_deadline()
-        return self._next_look if deadline is None else min(deadline, self._next_look)
+        if deadline is None:
+            return self._next_look
+        if self._engine.awaits_takeover():
+            deadline = Nanoseconds(deadline - _EARLY)
+        return min(deadline, self._next_look)
 
     def submit(self, event: Event) -> None:
         """Hand over an event from outside (control) and act on it."""
@@ -224,6 +230,7 @@ class Stack:
         self._read_frames(_CATCH_UP if late else _BURST)
         self._run_inbox(now)
         self._give_up_expired()
+        self._await_takeover()
         now = self._clock.now()
         deadline = self._engine.next_deadline()
         if deadline is not None and deadline <= now:
@@ -232,6 +239,19 @@ class Stack:
         if self._may_look(self._clock.now()):
             self._look(self._instances)
             self._run_inbox()
+
+    def _await_takeover(self) -> None:
+        """Be awake when a takeover is due: waking up costs a third of what it takes."""
+        deadline = self._engine.next_deadline()
+        begin = self._clock.now()
+        if deadline is None or not begin < deadline <= begin + _EARLY:
+            return
+        if not self._engine.awaits_takeover():
+            return
+        while self._clock.now() < deadline:
+            pass
+        self._read_frames(_BURST)
+        self._run_inbox()
 
     def _may_look(self, now: Nanoseconds) -> bool:
         """True when a look is due and nothing more urgent is about to be, or it waited enough."""
