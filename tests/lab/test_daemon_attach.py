@@ -98,15 +98,18 @@ def in_process(pid: int, *command: str) -> str:
 
 def shout(netns: str, interface: str) -> None:
     """Claim the shared addresses, with each MAC that comes to mind."""
-    with socket_in(netns, socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind((interface, 0))
-        for mac in (bytes.fromhex("00005e000101"), bytes.fromhex("020000000009")):
-            address = ip_address("10.77.0.100").packed
-            with suppress(OSError):  # the guard says so with ENOBUFS
-                raw.send(gratuitous_arp_frame(mac, address))
-            address = ip_address("2001:db8:77::100").packed
-            with suppress(OSError):
-                raw.send(unsolicited_na_frame(mac, address, address))
+    addresses = [ip_address(text).packed for text in SHARED_TARGETS]
+    for mac in (bytes.fromhex("00005e000101"), bytes.fromhex("020000000009")):
+        frames = [gratuitous_arp_frame(mac, a) for a in addresses if len(a) == 4]
+        frames += [unsolicited_na_frame(mac, a, a) for a in addresses if len(a) == 16]
+        for frame in frames:
+            # the guard's answer is ENOBUFS; a macvlan that was changed is soon made anew
+            with (
+                suppress(OSError),
+                socket_in(netns, socket.AF_PACKET, socket.SOCK_RAW) as raw,
+            ):
+                raw.bind((interface, 0))
+                raw.send(frame)
 
 
 def attached(netns: str, **more: int) -> str:
