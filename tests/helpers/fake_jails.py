@@ -48,6 +48,8 @@ class FakeJails:
     """Holders of jails."""
     makers: set[Holder] = field(default_factory=set)
     """`jail` processes."""
+    fellows: set[Holder] = field(default_factory=set)
+    """Those that run beside the next one."""
     addresses: dict[tuple[str, str], int | None] = field(default_factory=dict)
     """By interface and address the vhid that has it."""
     vhids: set[tuple[str, int]] = field(default_factory=set)
@@ -80,19 +82,20 @@ class FakeJails:
 
     def host(self, environ: Mapping[str, str] | None = None) -> Host:
         """Return the host as a new `jail` process sees it; the one before is gone."""
-        self.makers.clear()
+        self.makers = set(self.fellows)
         self._is_dead = False
         me = self._new_process()
-        self.makers.add(me)
+        makers = self.makers
+        makers.add(me)
         return Host(
             containers=_Containers(self),
             commands=_Commands(self),
-            registry=_Registry(self),
+            registry=_Registry(self, me),
             interfaces=_Interfaces(self),
             environ={"PATH": "/bin"} if environ is None else environ,
             links="/opt/carpio/libexec/carpio",
             me=me,
-            is_running=self.makers.__contains__,
+            is_running=lambda process: process in makers,
             resolve=self._resolve,
         )
 
@@ -306,8 +309,8 @@ class _Interfaces:
 
 
 class _Registry:
-    def __init__(self, fake: FakeJails) -> None:
-        self._fake = fake
+    def __init__(self, fake: FakeJails, me: Holder) -> None:
+        self._fake, self._me = fake, me
         self._lock = threading.Lock()
 
     @contextmanager
@@ -343,7 +346,7 @@ class _Registry:
                 values={},
                 holder=None,
                 is_persistent=False,
-                maker=next(iter(self._fake.makers)),
+                maker=self._me,
             )
             self._fake.records[jid] = record
             return record

@@ -145,11 +145,7 @@ class Creation:
             case Make():
                 self._make()
             case GiveInterface(interface=interface):
-                self._ledger.put(
-                    replace(self.record, interfaces=(*self.record.interfaces, interface))
-                )
-                self._notes.detail(self._label, f"vnet.interface: {interface}")
-                self._host.containers.give_interface(self.record, interface)
+                self._give(interface)
             case LetGo():
                 self._notes.detail(
                     self._label, f"jail_set(JAIL_UPDATE) jid={self.record.jid} nopersist"
@@ -188,6 +184,16 @@ class Creation:
         self._is_made = True
         self._on_made()
         self._notes.created(self._label, self.record.jid)
+
+    def _give(self, interface: str) -> None:
+        before = self.record.interfaces
+        self._ledger.put(replace(self.record, interfaces=(*before, interface)))
+        self._notes.detail(self._label, f"vnet.interface: {interface}")
+        try:
+            self._host.containers.give_interface(self.record, interface)
+        except CarpioError:
+            self._ledger.put(replace(self.record, interfaces=before))
+            raise
 
     # -- addresses ---------------------------------------------------------------------------
 
@@ -234,9 +240,9 @@ class Creation:
             else:
                 where = f"vhid {found.vhid}@{found.interface}"
                 self._notes.note(self._label, f"{setting.address}: attached to {where}")
-                self._ledger.forget_alias(made_alias(setting))
                 if self._is_ours(setting):
-                    self._ledger.expect_alias(made_alias(setting, found.interface))
+                    there = made_alias(setting, found.interface)
+                    self._ledger.expect_alias(there, instead_of=made_alias(setting))
             self._waiting.pop(0)
 
     def _is_ours(self, setting: AddressSetting) -> bool:
@@ -265,6 +271,8 @@ class Creation:
         match step:
             case Run() | RunWords() | SettleAliases() | LetGo():
                 pass
+            case GiveInterface():
+                pass  # it comes back with the removal of the jail, which is next
             case AddAlias(setting=setting):
                 self._undo_alias(setting)
             case Mount() if self._is_made:
@@ -275,10 +283,6 @@ class Creation:
             case Make():
                 unmake(self._ledger, self._host, self._notes, self._label)
                 self._notes.note(self._label, "removed")
-            case GiveInterface(interface=interface):
-                self._host.containers.take_interface(self.record, interface)
-                left = tuple(one for one in self.record.interfaces if one != interface)
-                self._ledger.put(replace(self.record, interfaces=left))
             case _:
                 assert_never(step)
 
@@ -294,11 +298,12 @@ class Creation:
     def _undo_waiting(self, alias: MadeAlias) -> None:
         """Take off an address that was held back, if exec.prestart has put it somewhere."""
         place = find_address(self._host, alias)
-        self._ledger.forget_alias(alias)
-        if place is not None:
-            there = replace(alias, interface=place, down=(alias.down[0], place, *alias.down[2:]))
-            self._ledger.expect_alias(there)
-            self._take_off(there)
+        if place is None:
+            self._ledger.forget_alias(alias)
+            return
+        there = replace(alias, interface=place, down=(alias.down[0], place, *alias.down[2:]))
+        self._ledger.expect_alias(there, instead_of=alias)
+        self._take_off(there)
 
     def _take_off(self, alias: MadeAlias) -> bool:
         return self._worker.take_off(self._ledger, alias)

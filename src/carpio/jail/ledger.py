@@ -48,10 +48,13 @@ class Ledger:
         with self._registry.locked():
             self._registry.drop(self.record)
 
-    def expect_alias(self, alias: MadeAlias) -> None:
-        """Write that an alias may be there."""
+    def expect_alias(self, alias: MadeAlias, *, instead_of: MadeAlias | None = None) -> None:
+        """Write that an alias may be there, and another one is not."""
         with self._registry.locked():
-            self._put(replace(self.record, aliases=_with(self.record.aliases, alias)))
+            aliases = self.record.aliases
+            if instead_of is not None:
+                aliases = tuple(alias if _is_same(one, instead_of) else one for one in aliases)
+            self._put(replace(self.record, aliases=_with(aliases, alias)))
 
     def forget_alias(self, alias: MadeAlias) -> None:
         """Write that it is not there, or not this jail's."""
@@ -100,5 +103,7 @@ def _without(aliases: Sequence[MadeAlias], alias: MadeAlias) -> tuple[MadeAlias,
 
 
 def _with(aliases: Sequence[MadeAlias], alias: MadeAlias) -> tuple[MadeAlias, ...]:
-    """Return the aliases with one more at the end of its family; IPv4 comes first."""
-    return tuple(sorted([*_without(aliases, alias), alias], key=lambda one: one.family))
+    """Return the aliases with one in its place, or at the end of its family; IPv4 comes first."""
+    if any(_is_same(one, alias) for one in aliases):
+        return tuple(alias if _is_same(one, alias) else one for one in aliases)
+    return tuple(sorted([*aliases, alias], key=lambda one: one.family))

@@ -72,12 +72,12 @@ class SettleAliases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Make:
-    """Make the jail; the undo removes it."""
+    """Make the jail; the undo removes it, and moves its interfaces back before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveInterface:
-    """Move an interface into the jail; the undo moves it back."""
+    """Move an interface into the jail; it comes back when that is removed."""
 
     interface: str
 
