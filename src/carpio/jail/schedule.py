@@ -97,7 +97,8 @@ class Turns:
         self._left = limit
         self._is_limited = limit > 0
         self._changed = threading.Condition()
-        self._waiting: list[int] = []
+        self.waiting: list[int] = []
+        """Numbers that wait now."""
 
     def of(self, number: int) -> Turn:
         """Return what one of the numbers waits with."""
@@ -113,9 +114,9 @@ class Turns:
             yield
             return
         with self._changed:
-            self._waiting.append(number)
-            self._changed.wait_for(lambda: self._left and min(self._waiting) == number)
-            self._waiting.remove(number)
+            self.waiting.append(number)
+            self._changed.wait_for(lambda: self._left and min(self.waiting) == number)
+            self.waiting.remove(number)
             self._left -= 1
             self._changed.notify_all()
         try:
