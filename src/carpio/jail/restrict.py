@@ -23,7 +23,7 @@ from carpio.jail.restrict_programs import NAMES, programs
 
 __all__ = ["FamilyPolicy", "Mode", "Policy", "policy_of", "restrict", "supported"]
 
-_WAY_OUT: Final = "or let the jail use all addresses of the host with `carpio.unrestricted;`"
+_WAY_OUT: Final = "or let the jail use all addresses of the host: `carpio.unrestricted;`"
 _REMEDIES: Final[Mapping[int, str]] = {
     errno.ENOSYS: "it needs a kernel with CONFIG_BPF_SYSCALL",
     errno.EPERM: "it needs root with CAP_BPF and CAP_NET_ADMIN, and a kernel not locked down",
@@ -53,7 +53,7 @@ def supported() -> str | None:
     Tried with a policy that needs all programs; nothing is attached.
     """
     if (error := bpf.cgroup2_error()) is not None:
-        return f"no cgroup2: {_reason(error)}"
+        return _reason(error, "no cgroup2: ")
     try:
         with _loaded(_SAMPLE):
             return None
@@ -115,14 +115,13 @@ def _exchange(directory: int, hook: Hook, program: int | None) -> None:
 
 
 def _failure(error: OSError) -> PlatformError:
-    remedy = _REMEDIES.get(error.errno or 0, "")
-    return PlatformError(
-        _OPERATION,
-        errno=error.errno or 0,
-        remedy=f"{remedy}, {_WAY_OUT}" if remedy else _WAY_OUT,
-    )
+    return PlatformError(_OPERATION, errno=error.errno or 0, remedy=_remedy(error))
 
 
-def _reason(error: OSError) -> str:
-    remedy = _REMEDIES.get(error.errno or 0, "")
-    return f"{error.strerror}; {remedy}" if remedy else str(error.strerror)
+def _reason(error: OSError, before: str = "") -> str:
+    return f"{before}{error.strerror}; {_remedy(error)}"
+
+
+def _remedy(error: OSError) -> str:
+    first = _REMEDIES.get(error.errno or 0, "")
+    return f"{first}, {_WAY_OUT}" if first else _WAY_OUT
