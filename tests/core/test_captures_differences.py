@@ -82,6 +82,7 @@ def hear(engine: Engine, frame: str, at: float) -> None:
             source=ip_address(datagram.source),
             ttl=datagram.ttl,
             payload=datagram.payload,
+            is_own_source=False,
         )
         engine.handle(event, seconds(at))
 

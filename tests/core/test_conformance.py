@@ -155,6 +155,7 @@ def test_r181_adverts_of_ucarp_with_its_own_kind_of_ethernet_source_are_accepted
                     source=ip_address(datagram.source),
                     ttl=datagram.ttl,
                     payload=datagram.payload,
+                    is_own_source=False,
                 )
             ).expect()
     counters = stage.view("1@em0").counters

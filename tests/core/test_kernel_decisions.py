@@ -52,6 +52,7 @@ def heard(frame: str) -> DatagramReceived | None:
         source=ip_address(datagram.source),
         ttl=datagram.ttl,
         payload=datagram.payload,
+        is_own_source=False,
     )
 
 

@@ -68,6 +68,7 @@ class Segment:
             source=source[effect.family == 6],
             ttl=255,
             payload=effect.payload,
+            is_own_source=False,
         )
         results: list[tuple[str, Event]] = []
         if not effect.bow_out:

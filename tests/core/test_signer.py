@@ -2,11 +2,14 @@ from tests.helpers.builders import FixedEntropy, group, payload_of
 
 from carpio.core.signer import Signer
 from carpio.wire.auth import Authenticator
+from carpio.wire.constants import Family
 from carpio.wire.header import decode_advertisement
+
+V4 = Family.IPV4
 
 
 def counters(signer: Signer, number: int) -> list[int]:
-    headers = (decode_advertisement(signer.sign(1, 0)) for _ in range(number))
+    headers = (decode_advertisement(signer.sign(1, 0, V4)) for _ in range(number))
     return [int.from_bytes(header.counter, "big") for header in headers]
 
 
@@ -58,7 +61,7 @@ def test_r031_r032_new_addresses_and_key_count_from_the_next_packet_on():
     new = group("1@eth0", "10.0.0.1/24", "10.0.0.2/24", passphrase="other")
     signer = Signer(old, FixedEntropy(5))
     signer.configure(new)
-    header = decode_advertisement(signer.sign(1, 0))
+    header = decode_advertisement(signer.sign(1, 0, V4))
     addresses = [virtual.address for virtual in new.addresses]
     assert Authenticator(new.key, 1, addresses).verify(header.counter, header.digest)
 
@@ -72,19 +75,25 @@ def test_r043_the_counter_survives_a_change_of_key():
 
 def test_r057_the_last_eight_of_our_own_are_known_again():
     signer = Signer(group(), FixedEntropy())
-    sent = [decode_advertisement(signer.sign(1, 0)) for _ in range(9)]
-    assert [signer.is_echo(header) for header in sent] == [False] + [True] * 8
+    sent = [decode_advertisement(signer.sign(1, 0, V4)) for _ in range(9)]
+    assert [signer.has_sent(header, V4) for header in sent] == [False] + [True] * 8
 
 
 def test_a_payload_carries_the_rank_it_was_given():
-    header = decode_advertisement(Signer(group("9@eth0"), FixedEntropy()).sign(3, 240))
+    header = decode_advertisement(Signer(group("9@eth0"), FixedEntropy()).sign(3, 240, V4))
     assert (header.vhid, header.advbase, header.advskew) == (9, 3, 240)
 
 
 def test_r057_a_peer_of_another_rank_with_the_same_counter_is_no_echo():
     signer = Signer(group(), FixedEntropy())
     hear(signer, 500)
-    signer.sign(1, 240)
-    assert not signer.is_echo(decode_advertisement(payload_of(group(), counter=501)))
+    signer.sign(1, 240, V4)
+    assert not signer.has_sent(decode_advertisement(payload_of(group(), counter=501)), V4)
     demoted = payload_of(group(), counter=501, advskew=240)
-    assert signer.is_echo(decode_advertisement(demoted))
+    assert signer.has_sent(decode_advertisement(demoted), V4)
+
+
+def test_r057_an_advert_of_the_other_family_is_not_the_same():
+    signer = Signer(group(), FixedEntropy())
+    header = decode_advertisement(signer.sign(1, 0, V4))
+    assert not signer.has_sent(header, Family.IPV6)

@@ -249,7 +249,7 @@ def test_r057_an_echo_of_our_own_advert_is_dropped_and_does_not_touch_the_counte
     stage = play(running_engine(engine_config())).deadline()
     echo = stage.payloads()[0]
     stage.sent().at(3.5)
-    stage.on(advert(payload=echo)).expect("1@eth0: drop badif").due(4)
+    stage.on(advert(payload=echo, is_own_source=True)).expect("1@eth0: drop badif").due(4)
     assert stage.view().rivals == ()
     assert stage.view().counters["badif"] == 1
     stage.on(advert(advskew=50, counter=500)).at(4).deadline()
@@ -260,7 +260,7 @@ def test_r057_an_echoed_bow_out_does_not_bring_its_sender_back():
     stage = play(running_engine(engine_config())).master()
     stage.on(StateRequested(key_of("1@eth0"), State.BACKUP))
     (bow_out,) = stage.payloads()
-    stage.on(advert(payload=bow_out)).expect("1@eth0: drop badif").due(6)
+    stage.on(advert(payload=bow_out, is_own_source=True)).expect("1@eth0: drop badif").due(6)
 
 
 def test_r044_a_bad_digest_changes_nothing_but_counters():

@@ -119,6 +119,7 @@ def advert(
     source: str = "10.0.0.12",
     ttl: int = CARP_TTL,
     payload: bytes | None = None,
+    is_own_source: bool = False,
 ) -> DatagramReceived:
     """Return a datagram from a peer of the group (`group()` unless given)."""
     settings = settings or group()
@@ -132,4 +133,5 @@ def advert(
         source=ip_address(source),
         ttl=ttl,
         payload=payload,
+        is_own_source=is_own_source,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from carpio.jail.cmdline import FromFile, FromWords, List, Remove, parse_form
+from carpio.jail.cmdline import FromFile, FromWords, List, Options, Remove, parse_form
 from carpio.jail.resolve import Setting
 
 
@@ -14,8 +14,34 @@ from carpio.jail.resolve import Setting
         ("-e ,", List(file="/etc/jail.conf", separator=",", is_quiet=False)),
         ("-qvf x -e ,", List(file="x", separator=",", is_quiet=True)),
         ("-c", FromFile(operations="c", file="/etc/jail.conf", jail=None)),
-        ("-mr -f x -p 3 a", FromFile(operations="mr", file="x", jail="a")),
+        (
+            "-mr -f x -p 3 a",
+            FromFile(operations="mr", file="x", jail="a", options=Options(limit=3)),
+        ),
+        (
+            "-cdqvi -J j",
+            FromFile(
+                operations="c",
+                file="/etc/jail.conf",
+                jail=None,
+                options=Options(
+                    is_quiet=True,
+                    is_verbose=True,
+                    prints_jids=True,
+                    record_file="j",
+                    allows_dying=True,
+                ),
+            ),
+        ),
+        (
+            "-C -f x a",
+            FromFile(operations="", file="x", jail="a", options=Options(cleans=True)),
+        ),
         ("-r a b", Remove(jails=("a", "b"), is_at_once=False)),
+        (
+            "-rC -f x *",
+            Remove(jails=("*",), is_at_once=False, file="x", options=Options(cleans=True)),
+        ),
         ("-R a=b", Remove(jails=("a=b",), is_at_once=True)),
     ],
 )

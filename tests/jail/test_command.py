@@ -40,7 +40,7 @@ STATEMENTS = {
         "weak", "twice",
     ),
     "addresses": ("report", "cure", "passphrases", "addresses", "masks", "interfaces"),
-    "cmdline": ("usage", "not yet", "words", "separator", "default file"),
+    "cmdline": ("usage", "separator", "default file"),
 }  # fmt: skip
 """By file: what is said about the language, the messages and the command line."""
 

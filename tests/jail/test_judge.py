@@ -83,3 +83,11 @@ def test_addresses_know_their_interface_wherever_it_stands() -> None:
 def test_a_relative_path_is_fine_without_a_file() -> None:
     jail = Jail(name="", settings=(Setting("path", ("x",)),))
     assert judge(jail).problems == ()
+
+
+def test_a_jail_that_may_use_all_addresses_is_told() -> None:
+    warning = "carpio.unrestricted: the jail may use all addresses of the host"
+    assert judged(Setting("carpio.unrestricted", ())).warnings == (warning,)
+    assert judged(Setting("carpio.nounrestricted", ())).warnings == ()
+    with_own_network = judged(Setting("carpio.unrestricted", ()), Setting("vnet", ()))
+    assert with_own_network.warnings == ()

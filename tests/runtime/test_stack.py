@@ -18,6 +18,7 @@ from carpio.runtime.nfnetlink import open_netfilter_socket
 from carpio.runtime.settings import StateFile
 from carpio.runtime.stack import Stack
 from carpio.wire.auth import Key
+from carpio.wire.checksum import internet_checksum
 
 pytestmark = pytest.mark.lab
 
@@ -41,6 +42,63 @@ class Clock:
     def step(self, stack: Stack, seconds: float) -> None:
         self.time += int(seconds * 1_000_000_000)
         stack.turn()
+
+
+def on_the_wire(netns: Netns) -> socket.socket:
+    """Open a socket at the other end of the cable that hears IPv4 frames."""
+
+    def opened() -> socket.socket:
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+
+    wire = netns.namespace.call(opened)
+    wire.bind(("wire0", 0x0800))
+    wire.settimeout(5)
+    return wire
+
+
+def from_source(frame: bytes, source: str) -> bytes:
+    """Return an IPv4 frame as it would be from another host."""
+    blank = frame[14:24] + bytes(2) + ip_address(source).packed + frame[30:34]
+    header = blank[:10] + internet_checksum(blank).to_bytes(2, "big") + blank[12:]
+    return frame[:14] + header + frame[34:]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own address", "no address"])
+def test_r057_an_advert_that_comes_back_is_an_echo_and_the_same_from_another_host_is_none(
+    netns: Netns, tmp_path: Path, own: bool
+) -> None:
+    if not own:
+        netns.ip("addr", "del", "10.1.0.1/24", "dev", "eth0")
+    clock = Clock()
+    vhid = VhidConfig(instance=GROUP, netns=netns.name, name="1@eth0")
+    stack = Stack(
+        netns.namespace,
+        DaemonConfig(vhids=(vhid,)),
+        StateFile(tmp_path / "state.json"),
+        clock,
+        random.Random(1),
+    )
+    stack.start()
+    with on_the_wire(netns) as wire:
+        clock.step(stack, 3.1)
+        assert stack.view().instances[0].state is State.MASTER
+        advert = wire.recv(2048)
+        while advert[23] != 112:
+            advert = wire.recv(2048)
+        assert advert[26:30] == (ip_address("10.1.0.1").packed if own else bytes(4))
+        wire.send(advert)
+        heard = 0
+        while not heard:  # it is there when send returns, or a softirq later
+            stack.turn()
+            heard = stack.view().counters["ipackets"]
+        assert stack.view().counters["badif"] == 1
+        assert stack.view().instances[0].state is State.MASTER
+        wire.send(from_source(advert, "10.1.0.2"))
+        while heard == stack.view().counters["ipackets"]:
+            stack.turn()
+        assert stack.view().counters["badif"] == 1
+        assert stack.view().instances[0].state is State.BACKUP
+    stack.stop()
 
 
 def test_no_group_is_held_until_the_kernel_can_guard(netns: Netns, tmp_path: Path) -> None:

@@ -256,7 +256,6 @@ def test_an_address_added_on_one_side_is_a_different_list():
     assert {one.cause for one in report.findings} == {"address lists differ"}
 
 
-@pytest.mark.xfail(strict=True, reason="adverts of two equal hosts are taken for echoes")
 def test_two_equal_backups_that_take_over_at_once_settle_with_the_first_advert():
     hosts = [host(name, skew, "10.0.0.1/24") for name, skew in (("a", 0), ("b", 100), ("c", 100))]
     crash = Fault(kind=FaultKind.CRASH, at=BEGIN, host="a")

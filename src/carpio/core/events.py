@@ -55,13 +55,18 @@ class ConfigurationReplaced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatagramReceived:
-    """An IP datagram of protocol 112 arrived. `payload` is cut to the IP length."""
+    """An IP datagram of protocol 112 arrived. `payload` is cut to the IP length.
+
+    `is_own_source`: our own adverts of the carpdev have this source too, or it is no address
+    (0.0.0.0, `::`), so that one of them may have come back.
+    """
 
     carpdev: str
     family: Family
     source: IpAddress
     ttl: int
     payload: bytes
+    is_own_source: bool
 
 
 @dataclass(frozen=True, slots=True)

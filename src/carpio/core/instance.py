@@ -11,6 +11,7 @@ from typing import Final, assert_never
 
 from carpio.core.announcer import Announcer
 from carpio.core.counters import SENT, new_counters
+from carpio.core.crossings import Crossings
 from carpio.core.effects import (
     AcquireAddresses,
     AnnounceAddresses,
@@ -70,6 +71,7 @@ class Instance:
         self.send_health = SendHealth()
         self._totals = totals
         self._signer = Signer(config, entropy)
+        self._crossings = Crossings(entropy)
         self._rivals = Rivals()
         self._demotion = demotion
         self._refusal: str | None = None
@@ -119,9 +121,14 @@ class Instance:
         now: Nanoseconds,
         effects: list[Effect],
     ) -> None:
-        """React to a valid advertisement (spec 5.3)."""
+        """React to a valid advertisement (spec 5.3) that is none of ours."""
         self._rivals.note(source, header, now)
-        trigger = judge(interval(header.advbase, header.advskew), self._rank)
+        theirs = interval(header.advbase, header.advskew)
+        if theirs == self._rank.interval and self._has_crossed(header, family):
+            self._cross(family, now, effects)
+            return
+        self._crossings.end()
+        trigger = judge(theirs, self._rank)
         if self.state is State.BACKUP:
             if trigger is Trigger.ADVERTISEMENT_BETTER:
                 self._tenure.takeover = None
@@ -136,6 +143,7 @@ class Instance:
         if tenure.state is State.BACKUP:
             self._fire_backup(now, effects)
         elif tenure.advertise_at is not None and tenure.advertise_at <= now:
+            self._crossings.end()
             self.apply(Trigger.ADVERTISEMENT_DUE, now, effects)
         else:
             self._announce_if_due(now, effects)
@@ -189,9 +197,9 @@ class Instance:
 
     # -- what the engine asks --------------------------------------------------------------
 
-    def recognises(self, header: CarpHeader) -> bool:
-        """Tell whether this is an echo of one of our own advertisements."""
-        return self._signer.is_echo(header)
+    def recognises(self, header: CarpHeader, family: Family) -> bool:
+        """Tell whether one of our own advertisements was the same."""
+        return self._signer.has_sent(header, family)
 
     def accepts(self, header: CarpHeader) -> bool:
         """Check the digest; a right one sets our counter, in every state (spec 4.4)."""
@@ -253,7 +261,7 @@ class Instance:
     def _advertise(self, now: Nanoseconds, effects: list[Effect]) -> None:
         tenure, rank = self._tenure, self._rank
         for family in self.families:
-            payload = self._signer.sign(self.config.advbase, rank.advskew)
+            payload = self._signer.sign(self.config.advbase, rank.advskew, family)
             effects.append(SendAdvertisement(self.key, family, payload))
             self.count(SENT[family])
         self._last_sent = now
@@ -265,7 +273,7 @@ class Instance:
         if self._policy.strict_freebsd or not self._policy.bow_out:
             return
         for family in self.families:
-            payload = self._signer.sign(BOW_OUT_ADVBASE, BOW_OUT_ADVSKEW)
+            payload = self._signer.sign(BOW_OUT_ADVBASE, BOW_OUT_ADVSKEW, family)
             effects.append(SendAdvertisement(self.key, family, payload, bow_out=True))
             self.count(SENT[family])
 
@@ -288,6 +296,19 @@ class Instance:
         for family, at in tuple(tenure.master_down.items()):
             if at <= now:  # nothing, when the instance has just taken over
                 self.apply(Trigger.MASTER_TIMED_OUT, now, effects, family=family)
+
+    def _has_crossed(self, header: CarpHeader, family: Family) -> bool:
+        """Tell whether a peer of our rank sent this before it can have heard the same of us."""
+        return not self._policy.strict_freebsd and self._signer.has_sent(header, family)
+
+    def _cross(self, family: Family, now: Nanoseconds, effects: list[Effect]) -> None:
+        """Give way to an equal as ever (R-065); it does the same, so somebody must come back."""
+        was_master = self.state is State.MASTER
+        self.apply(Trigger.ADVERTISEMENT_BETTER, now, effects, family=family)
+        if was_master:
+            at = Nanoseconds(now + self._crossings.next_delay())
+            self._tenure.takeover = Takeover(at, Trigger.MASTER_TIMED_OUT, family)
+            self.due = self._tenure.due()
 
     def _waits_for_turn(self, trigger: Trigger, family: Family, now: Nanoseconds) -> bool:
         """Let better ones go first after a bow-out; tell whether there is anything to wait for."""

@@ -1,4 +1,4 @@
-"""What an instance says and recognises: its payloads, its counter, its echoes (spec 4.4, 15)."""
+"""What an instance says and recognises: its payloads, its counter, what it sent (spec 4.4, 15)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Final, Protocol
 
 from carpio.core.model import InstanceConfig
 from carpio.wire.auth import Authenticator
+from carpio.wire.constants import Family
 from carpio.wire.header import CarpHeader, encode_advertisement
 
 __all__ = ["Entropy", "Signer"]
 
-_ECHOES_KEPT: Final = 8
+_SENT_KEPT: Final = 8
 _COUNTER_BITS: Final = 64
 
 
 class Entropy(Protocol):
-    """Randomness; only the initial counter draws from it."""
+    """Randomness; the initial counter and the turns after crossed adverts draw from it."""
 
     def getrandbits(self, k: int, /) -> int:
         """Return a random integer of `k` bits."""
@@ -32,7 +33,7 @@ class Signer:
         self._vhid = config.vhid
         self._entropy = entropy
         self._counter: int | None = None
-        self._sent: deque[tuple[bytes, int, int]] = deque(maxlen=_ECHOES_KEPT)
+        self._sent: deque[tuple[bytes, int, int, Family]] = deque(maxlen=_SENT_KEPT)
         self.configure(config)
 
     def configure(self, config: InstanceConfig) -> None:
@@ -40,20 +41,20 @@ class Signer:
         addresses = [virtual.address for virtual in config.addresses]
         self._authenticator = Authenticator(config.key, config.vhid, addresses)
 
-    def sign(self, advbase: int, advskew: int) -> bytes:
+    def sign(self, advbase: int, advskew: int, family: Family) -> bytes:
         """Return the payload of a new advertisement."""
         counter = self._next_counter().to_bytes(8, "big")
         digest = self._authenticator.digest(counter)
-        self._sent.append((digest, advbase, advskew))
+        self._sent.append((digest, advbase, advskew, family))
         return encode_advertisement(self._vhid, advskew, advbase, counter, digest)
 
-    def is_echo(self, header: CarpHeader) -> bool:
-        """Tell whether this is one of the last advertisements that we sent.
+    def has_sent(self, header: CarpHeader, family: Family) -> bool:
+        """Tell whether one of the last advertisements that we sent was the same.
 
-        The rank is compared too: a peer that answers our advertisement at once continues our
-        counter, and its digest is then the one of our next advertisement, if that left already.
+        Rank and family are compared too: a peer that answers our advertisement at once continues
+        our counter, and its digest is then the one of our next advertisement, if that left already.
         """
-        return (header.digest, header.advbase, header.advskew) in self._sent
+        return (header.digest, header.advbase, header.advskew, family) in self._sent
 
     def accepts(self, header: CarpHeader) -> bool:
         """Check the digest; when it is right take over the counter, in every state."""

@@ -17,6 +17,7 @@ What cannot be in the table, and lives in `instance.py`:
 - while the platform refuses the addresses no rule may lead to MASTER; the trigger named by
   `Rule.if_refused` is applied in its place;
 - after a bow-out (`LEAVING`) a BACKUP waits for its turn before it applies the trigger;
+- a MASTER that gave way to an advert that crossed its own applies `MASTER_TIMED_OUT` again, soon;
 - a BACKUP that wakes up much too late applies `STALLED` instead of `MASTER_TIMED_OUT`.
 
 Source: `ip_carp.c` of FreeBSD, as told in the specification, sections 5.3 and 6.3.

@@ -38,7 +38,7 @@ def verify(
     elif datagram.ttl != CARP_TTL:
         reason = DropReason.BADTTL
         text = f"carp_input_c: received ttl {datagram.ttl} != {CARP_TTL} on {carpdev}"
-    elif instance.recognises(header):
+    elif datagram.is_own_source and instance.recognises(header, family):
         reason, text = DropReason.BADIF, f"dropping looped packet on interface {carpdev}"
     elif not instance.accepts(header):
         reason = DropReason.BADAUTH

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -11,7 +11,17 @@ from carpio.bsd.options import OptionError, parse_options
 from carpio.jail.parameters import base_name
 from carpio.jail.resolve import Jail, Setting
 
-__all__ = ["DEFAULT_FILE", "USAGE", "Form", "FromFile", "FromWords", "List", "Remove", "parse_form"]
+__all__ = [
+    "DEFAULT_FILE",
+    "USAGE",
+    "Form",
+    "FromFile",
+    "FromWords",
+    "List",
+    "Options",
+    "Remove",
+    "parse_form",
+]
 
 DEFAULT_FILE: Final = "/etc/jail.conf"
 USAGE: Final = """\
@@ -32,6 +42,22 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is common to forms that do something."""
+
+    is_quiet: bool = False
+    is_verbose: bool = False
+    prints_jids: bool = False
+    limit: int = 0
+    """Commands at once; 0: any number."""
+    cleans: bool = False
+    """Whether to clean up after jails that are gone."""
+    record_file: str | None = None
+    """Where to write a line for each jail that was created."""
+    allows_dying: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class List:
     """Print the jails of a file."""
 
@@ -45,8 +71,10 @@ class FromFile:
     """Create, modify or restart what a file says, or one jail of it."""
 
     operations: str
+    """Letters of c, m, r in this order; empty: to clean up alone."""
     file: str
     jail: str | None
+    options: Options = Options()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +83,7 @@ class FromWords:
 
     operations: str
     jail: Jail = field(repr=False)
+    options: Options = Options()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +92,9 @@ class Remove:
 
     jails: tuple[str, ...]
     is_at_once: bool
+    file: str | None = None
+    """None: the usual one, if there is any."""
+    options: Options = Options()
 
 
 Form: TypeAlias = List | FromFile | FromWords | Remove
@@ -81,24 +113,40 @@ def parse_form(argv: Sequence[str]) -> Form:
     if "e" in letters:
         _require(letters <= set("efqv") and not words)
         return List(file=last.get("f", DEFAULT_FILE), separator=last["e"], is_quiet="q" in letters)
-    if not operations:
+    options = _options(letters, last)
+    if not operations and "C" not in letters:
         _require(len(words) >= 4 and words[0].startswith("/"))
-        return FromWords(operations="c", jail=_jail([*_of_options(found), *_of_old_form(words)]))
+        settings = [*_of_options(found), *_of_old_form(words)]
+        return FromWords(operations="c", jail=_jail(settings), options=options)
     if operations in ("r", "R", "Rr"):
         is_at_once = "R" in operations
         _require(bool(words) and not letters & _OF_ONE_JAIL)
         _require(is_at_once or not any("=" in word for word in words))
-        return Remove(jails=tuple(words), is_at_once=is_at_once)
-    _require("R" not in operations)
-    if len(words) > 1 or any("=" in word for word in words):
-        return FromWords(
-            operations=operations, jail=_jail([*_of_options(found), *_of_words(words)])
+        return Remove(
+            jails=tuple(words), is_at_once=is_at_once, file=last.get("f"), options=options
         )
-    _require(not letters & _OF_ONE_JAIL)
+    _require("R" not in operations)
+    if operations and (len(words) > 1 or any("=" in word for word in words)):
+        settings = [*_of_options(found), *_of_words(words)]
+        return FromWords(operations=operations, jail=_jail(settings), options=options)
+    _require(len(words) < 2 and not letters & _OF_ONE_JAIL)
     return FromFile(
         operations=operations,
         file=last.get("f", DEFAULT_FILE),
         jail=words[0] if words else None,
+        options=options,
+    )
+
+
+def _options(letters: Set[str], last: Mapping[str, str]) -> Options:
+    return Options(
+        is_quiet="q" in letters,
+        is_verbose="v" in letters,
+        prints_jids="i" in letters,
+        limit=int(last.get("p", "0")),
+        cleans="C" in letters,
+        record_file=last.get("J"),
+        allows_dying="d" in letters,
     )
 
 
@@ -134,8 +182,6 @@ def _of_options(found: Sequence[tuple[str, str]]) -> Iterator[Setting]:
             case "u" | "U":
                 yield Setting("exec.jail_user", (value,))
                 yield Setting("exec.system_jail_user", () if letter == "u" else ("false",))
-            case "d":
-                yield Setting("allow.dying", ())
             case _:
                 pass
 

@@ -1,26 +1,35 @@
-"""jail(8) of FreeBSD, as far as it goes: `jail -e` lists the jails of a file, nothing starts."""
+"""jail(8) of FreeBSD: jails are made, changed and removed, from a file or from words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from carpio.bsd.options import OptionError
 from carpio.bsd.world import World
-from carpio.errors import CarpioError
 from carpio.jail.cmdline import USAGE, FromFile, FromWords, List, Remove, parse_form
 from carpio.jail.files import STDIN, RealFiles
-from carpio.jail.grammar import read_config
+from carpio.jail.grammar import Config, read_config
 from carpio.jail.judge import judge
 from carpio.jail.listing import line_of, printable
 from carpio.jail.problems import JailFileError
 from carpio.jail.resolve import Jail, resolve, warnings_of
 
-__all__ = ["run"]
+if TYPE_CHECKING:
+    from carpio.jail.host import Host
+
+__all__ = ["run", "run_on"]
+
+HostOf: TypeAlias = "Callable[[World], Host]"
 
 
 def run(argv: Sequence[str], world: World) -> int:
     """Be the command and return its exit status. Raises CarpioError, OSError."""
+    return run_on(argv, world, _this_host)
+
+
+def run_on(argv: Sequence[str], world: World, host_of: HostOf) -> int:
+    """Be the command on another host. Raises CarpioError, OSError."""
     try:
         form = parse_form(argv)
     except OptionError as error:
@@ -31,19 +40,67 @@ def run(argv: Sequence[str], world: World) -> int:
     match form:
         case List():
             return _list(form, world)
-        case FromWords():
-            _judge(form.jail, world, is_quiet=True)
-            raise _not_yet("creating and changing jails")
-        case FromFile():
-            raise _not_yet("creating and changing jails")
-        case Remove():
-            raise _not_yet("removing jails")
+        case FromWords() | FromFile() | Remove():
+            return _carry_out(form, world, host_of)
         case _:
             assert_never(form)
 
 
-def _not_yet(what: str) -> CarpioError:
-    return CarpioError(f"{what}: not supported yet; `jail -e separator` lists those of a file")
+def _this_host(world: World) -> Host:
+    from carpio.jail.real import this_host  # listing needs no host
+
+    return this_host(world)
+
+
+def _carry_out(form: FromWords | FromFile | Remove, world: World, host_of: HostOf) -> int:
+    """Make, change or remove. Raises CarpioError, OSError."""
+    from carpio.jail.forms import Carrier
+    from carpio.jail.notes import Notes
+
+    options = form.options
+    notes = Notes(
+        world.stdout,
+        world.stderr,
+        is_quiet=options.is_quiet,
+        is_verbose=options.is_verbose,
+        prints_jids=options.prints_jids,
+    )
+    if options.allows_dying:
+        notes.warn("", "-d: not supported on Linux, ignored")
+    try:
+        config = None if isinstance(form, FromWords) else _config_of(form, world)
+    except JailFileError as error:
+        for problem in error.problems:
+            notes.remark("", problem.text)
+        return 1
+    if config is not None:
+        for warning in warnings_of(config):
+            notes.warn("", warning.text)
+    carrier = Carrier(host_of(world), notes, options)
+    match form:
+        case FromWords():
+            is_good = carrier.from_words(form)
+        case FromFile():
+            is_good = carrier.from_file(form, resolve(config) if config is not None else ())
+        case Remove():
+            is_good = carrier.remove(form, resolve(config) if config is not None else None)
+        case _:
+            assert_never(form)
+    return 0 if is_good else 1
+
+
+def _config_of(form: FromFile | Remove, world: World) -> Config | None:
+    """Return what the file says, None when none is needed. Raises JailFileError."""
+    from carpio.jail.cmdline import DEFAULT_FILE
+
+    file = form.file or DEFAULT_FILE
+    if isinstance(form, Remove):
+        import os
+
+        is_missing = form.file is None and not os.path.exists(file)
+        if form.is_at_once or is_missing:
+            return None
+    return read_config(STDIN if file == "-" else file, RealFiles(world.stdin))
 
 
 def _list(form: List, world: World) -> int:

@@ -120,6 +120,8 @@ class _Judgement:
         weak = [n for n, value in self.values.items() if n.startswith("allow.mount") and value]
         if weak:
             self.warnings.append(f"{weak[0]}: weakens the jail, which gets CAP_SYS_ADMIN")
+        if self.values.get("carpio.unrestricted") and self.values.get("vnet") != "new":
+            self.warnings.append("carpio.unrestricted: the jail may use all addresses of the host")
 
 
 def _problems_of_name(values: Mapping[str, Setpoint]) -> Iterator[str]:

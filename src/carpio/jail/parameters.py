@@ -162,6 +162,13 @@ PARAMETERS: Final = (
             "allow.adjtime": "the speed of the clock",
         },
     ),
+    Parameter(
+        name="carpio.unrestricted",
+        kind=Kind.BOOLEAN,
+        doc="carpio only: the jail may use all addresses of the host, whatever `ip4` and `ip6` say",
+        default="false",
+        is_create_only=True,
+    ),
     *_lists(
         {
             "exec.prepare": "commands before the addresses are added",

@@ -14,7 +14,14 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -29,8 +36,10 @@ __all__ = ["FLOOD_MAC", "Flood", "arp_request", "main", "neighbour_solicitation"
 FLOOD_MAC: Final = bytes.fromhex("020000000f1d")
 """The askers' MAC, not the router's: answers cost the router nothing, captures can leave it out."""
 ASKERS: Final = 100
-FIRST_ASKER_V4: Final = IPv4Address("10.77.0.128")
-FIRST_ASKER_V6: Final = IPv6Address("2001:db8:77::f:0")
+DEFAULT_ASKERS: Final = (ip_network("10.77.0.0/24"), ip_network("2001:db8:77::/64"))
+FIRST_ASKER_V4: Final = 128
+FIRST_ASKER_V6: Final = 0xF0000
+"""Counted from the network's own address."""
 BURST_INTERVAL_NS: Final = 2_000_000
 BROADCAST: Final = b"\xff" * 6
 ICMPV6: Final = 58
@@ -52,6 +61,9 @@ class Flood:
         self._rate = rate
         self._addresses = tuple(addresses)
         self._directory = directory or lab.directory
+        self._askers = tuple(
+            f"--askers={prefix}" for network in lab.plan.networks[:1] for prefix in network.prefixes
+        )
         self._child: Child | None = None
         self.sent = 0
         self.cpu_s = 0.0
@@ -61,7 +73,7 @@ class Flood:
             self._child = Child(
                 (
                     *(sys.executable, "-m", "carpio.lab.flood"),
-                    *("--rate", str(self._rate), *self._addresses),
+                    *("--rate", str(self._rate), *self._askers, *self._addresses),
                 ),
                 namespace=self._lab.router.namespace,
                 log=self._directory / "flood.log",
@@ -111,10 +123,14 @@ def _checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def _requests(target: IPv4Address | IPv6Address) -> list[bytes]:
+def _requests(
+    target: IPv4Address | IPv6Address, askers: Sequence[IPv4Network | IPv6Network]
+) -> list[bytes]:
     if isinstance(target, IPv4Address):
-        return [arp_request(FIRST_ASKER_V4 + number, target) for number in range(ASKERS)]
-    return [neighbour_solicitation(FIRST_ASKER_V6 + number, target) for number in range(ASKERS)]
+        (first,) = (a.network_address for a in askers if isinstance(a, IPv4Network))
+        return [arp_request(first + FIRST_ASKER_V4 + n, target) for n in range(ASKERS)]
+    (start,) = (a.network_address for a in askers if isinstance(a, IPv6Network))
+    return [neighbour_solicitation(start + FIRST_ASKER_V6 + n, target) for n in range(ASKERS)]
 
 
 def main(argv: list[str]) -> int:
@@ -122,11 +138,13 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="carpio.lab.flood")
     parser.add_argument("--interface", default="eth0")
     parser.add_argument("--rate", type=int, required=True)
+    parser.add_argument("--askers", action="append", type=ip_network, metavar="PREFIX")
     parser.add_argument("addresses", nargs="+", type=ip_address)
     options = parser.parse_args(argv)
+    askers = options.askers or DEFAULT_ASKERS
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     wire.bind((options.interface, 0))
-    sources = [itertools.cycle(_requests(address)) for address in options.addresses]
+    sources = [itertools.cycle(_requests(address, askers)) for address in options.addresses]
     interval_ns = max(BURST_INTERVAL_NS, 1_000_000_000 // options.rate)
     share = options.rate * interval_ns / 1e9
     sent = 0

@@ -25,6 +25,7 @@ __all__ = [
     "Seat",
     "Ucarp",
     "carpio_command",
+    "write_secret",
 ]
 
 Interface: TypeAlias = IPv4Interface | IPv6Interface
@@ -94,7 +95,7 @@ class Carpio:
     def command(self, group: Group, seat: Seat) -> tuple[str, ...]:
         addresses = ", ".join(f'"{address}"' for address in group.addresses)
         secret = seat.directory / PASSPHRASE_FILE
-        _write_secret(secret, group.passphrase)
+        write_secret(secret, group.passphrase)
         lines = (
             f"preempt = {str(seat.preempt).lower()}",
             *self.options,
@@ -157,7 +158,8 @@ class Naive:
         return (sys.executable, "-m", "carpio.lab.naive", seat.interface, *addresses)
 
 
-def _write_secret(path: Path, text: str) -> None:
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as handle:
         handle.write(text + "\n")

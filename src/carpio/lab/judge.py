@@ -119,7 +119,7 @@ def heard_adverts(frames: Iterable[CapturedFrame], vhid: int) -> Iterator[HeardA
     """Yield the advertisements of a vhid among `frames`."""
     for frame in frames:
         seen = sight(frame.data)
-        if isinstance(seen, Advert) and seen.vhid == vhid:
+        if isinstance(seen, Advert) and seen.vhid == vhid and not seen.is_vrrp:
             yield HeardAdvert(frame.time_ns, frame.host, seen)
 
 

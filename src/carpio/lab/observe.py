@@ -24,8 +24,9 @@ from carpio.errors import PlatformError
 from carpio.lab.flood import FLOOD_MAC
 from carpio.lab.namespaces import socket_in
 from carpio.lab.process import POLL_S, Child
+from carpio.lab.result import Kind
 from carpio.lab.sighting import Advert, sight
-from carpio.lab.topology import ROUTER, Host, Lab
+from carpio.lab.topology import Host, Lab
 from carpio.wire.constants import BROADCAST_MAC
 
 __all__ = ["AdvertWatch", "Capture", "PortCapture"]
@@ -64,23 +65,24 @@ class Capture:
         self.ports: Mapping[str, PortCapture] = {}
 
     def __enter__(self) -> Capture:
-        for host in self._lab.hosts.values():
-            log = self._directory / f"{host.name}.tcpdump.log"
+        ends = [(host, cable) for host in self._lab.hosts.values() for cable in host.cables]
+        for host, cable in ends:
+            log = self._directory / f"{cable.key}.tcpdump.log"
             log.unlink(missing_ok=True)  # what an earlier capture said is not said by this one
-            self._children[host.name] = Child(
+            self._children[cable.key] = Child(
                 (
-                    *("tcpdump", "-i", host.port, "-n", "-p", "-Z", "root"),
+                    *("tcpdump", "-i", cable.port, "-n", "-p", "-Z", "root"),
                     *("-B", str(BUFFER_KIB), "--immediate-mode", "-s", str(SNAPLEN)),
-                    *("--time-stamp-precision=nano", "-w", str(self._path(host.name))),
-                    ROUTER_FILTER if host.name == ROUTER else HOST_FILTER,
+                    *("--time-stamp-precision=nano", "-w", str(self._path(cable.key))),
+                    HOST_FILTER if host.plan.kind is Kind.HOST else ROUTER_FILTER,
                 ),
                 namespace=self._lab.switch,
                 log=log,
             )
         for child in self._children.values():
             child.wait_for_log("listening on")
-        for host in self._lab.hosts.values():
-            _wait_until_heard(host, self._children[host.name])
+        for host, cable in ends:
+            _wait_until_heard(host, cable.plan.interface, self._children[cable.key])
         return self
 
     def __exit__(
@@ -107,7 +109,7 @@ class Capture:
 
     @property
     def files(self) -> Mapping[str, Path]:
-        """The file of each port, by host."""
+        """The file of each port, by the key of its cable: the host's name for the first one."""
         return {name: self._path(name) for name in self._children}
 
     @property
@@ -116,7 +118,7 @@ class Capture:
         return sum(port.dropped for port in self.ports.values())
 
 
-def _wait_until_heard(host: Host, ear: Child) -> None:
+def _wait_until_heard(host: Host, interface: str, ear: Child) -> None:
     """Send frames that nobody reads until tcpdump says that it captured a frame of the host.
 
     libpcap filters what a new ring holds, and a few frames more, once again by itself. It
@@ -126,7 +128,7 @@ def _wait_until_heard(host: Host, ear: Child) -> None:
     deadline = time.monotonic() + HEARING_LIMIT_S
     with socket_in(host.namespace, socket.AF_PACKET, socket.SOCK_RAW, 0) as mouth:
         with suppress(OSError):
-            mouth.bind((host.interface, 0))
+            mouth.bind((interface, 0))
         while not _last_words(ear.log, "packets? captured"):
             try:
                 mouth.send(SACRIFICE)
@@ -168,14 +170,15 @@ class AdvertWatch:
     """
 
     def __init__(self, lab: Lab) -> None:
-        self._hosts: dict[int, str] = {}
+        self._places: dict[int, tuple[str, str]] = {}
         self._sockets: dict[int, socket.socket] = {}
         for host in lab.hosts.values():
-            ear = socket_in(lab.switch, socket.AF_PACKET, socket.SOCK_RAW, 0)
-            _attach(ear)
-            ear.bind((host.port, ETH_P_ALL))
-            self._hosts[ear.fileno()] = host.name
-            self._sockets[ear.fileno()] = ear
+            for cable in host.cables:
+                ear = socket_in(lab.switch, socket.AF_PACKET, socket.SOCK_RAW, 0)
+                _attach(ear)
+                ear.bind((cable.port, ETH_P_ALL))
+                self._places[ear.fileno()] = (host.name, cable.plan.network)
+                self._sockets[ear.fileno()] = ear
 
     def close(self) -> None:
         """Stop watching."""
@@ -191,13 +194,23 @@ class AdvertWatch:
         """Wait for an advertisement (sending host, content); False when the time is over."""
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
-            if any(is_wanted(host, advert) for host, advert in self._next(left)):
+            if any(is_wanted(host, advert) for (host, _), advert in self._next(left)):
                 return True
         return False
 
-    def _next(self, timeout_s: float) -> list[tuple[str, Advert]]:
+    def wait_for_all(self, wanted: set[tuple[str, str, int]], timeout_s: float) -> bool:
+        """Wait until each (host, network, vhid) has advertised, no bow-out; False when too late."""
+        deadline = time.monotonic() + timeout_s
+        missing = set(wanted)
+        while missing and (left := deadline - time.monotonic()) > 0:
+            for (host, network), advert in self._next(left):
+                if not advert.is_bow_out:
+                    missing.discard((host, network, advert.vhid))
+        return not missing
+
+    def _next(self, timeout_s: float) -> list[tuple[tuple[str, str], Advert]]:
         ready, _, _ = select.select(list(self._sockets), [], [], timeout_s)
-        seen: list[tuple[str, Advert]] = []
+        seen: list[tuple[tuple[str, str], Advert]] = []
         for number in ready:
             try:
                 frame, origin = self._sockets[number].recvfrom(SNAPLEN)
@@ -205,7 +218,7 @@ class AdvertWatch:
                 continue
             advert = sight(frame)
             if origin[2] != PACKET_OUTGOING and isinstance(advert, Advert):
-                seen.append((self._hosts[number], advert))
+                seen.append((self._places[number], advert))
         return seen
 
 

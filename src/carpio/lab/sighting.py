@@ -1,7 +1,7 @@
 """What a captured frame says: an advertisement, a claim of an address, or nothing of interest.
 
 Decodes for itself on purpose: a judge must not share its eyes with the judged. Any bytes give
-an answer; nothing raises. Formats: RFC 826, RFC 4861, spec 2.
+an answer; nothing raises. Formats: RFC 826, RFC 4861, RFC 5798, spec 2.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from carpio.wire.constants import (
     Family,
 )
 
-__all__ = ["Advert", "Claim", "EchoRequest", "Kind", "Sighting", "sight", "virtual_mac"]
+__all__ = [
+    "Advert",
+    "Claim",
+    "EchoRequest",
+    "Kind",
+    "Sighting",
+    "sight",
+    "virtual_mac",
+    "vrrp_mac_v6",
+]
 
 ARP: Final = b"\x08\x06"
 IPV4: Final = b"\x08\x00"
@@ -35,6 +44,11 @@ TARGET_LINK_ADDRESS: Final = 2
 UNSPECIFIED_V4: Final = bytes(4)
 UNSPECIFIED_V6: Final = bytes(16)
 CARP_V2_ADVERT: Final = 0x21
+VRRP_V3_ADVERT: Final = 0x31
+VRRP_LENGTH: Final = 8
+VRRP_PRIORITIES: Final = 256
+VRRP_INTERVAL_MASK: Final = 0x0FFF
+CENTISECONDS: Final = 100
 
 
 @unique
@@ -63,17 +77,24 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Advert:
-    """A CARP version 2 advertisement; its digest is not looked at."""
+    """A CARP version 2 advertisement, or one of VRRP version 3 in CARP's terms.
+
+    Digests are not looked at. Of VRRP `advbase` is the interval in whole seconds, at least 1, and
+    `advskew` is 256 less the priority, by which VRRP waits as CARP does by advskew.
+    """
 
     vhid: int
     advbase: int
     advskew: int
     family: Family
     ethernet_source: bytes
+    is_vrrp: bool = False
 
     @property
     def is_bow_out(self) -> bool:
         """Whether it says goodbye."""
+        if self.is_vrrp:
+            return self.advskew == VRRP_PRIORITIES
         return self.advbase == BOW_OUT_ADVBASE and self.advskew == BOW_OUT_ADVSKEW
 
 
@@ -91,6 +112,11 @@ Sighting: TypeAlias = Advert | Claim | EchoRequest
 def virtual_mac(vhid: int) -> bytes:
     """Return the MAC that speaks for a group (spec 3)."""
     return bytes((0x00, 0x00, 0x5E, 0x00, 0x01, vhid))
+
+
+def vrrp_mac_v6(vhid: int) -> bytes:
+    """Return the MAC that speaks for the IPv6 addresses of a VRRP group (RFC 5798)."""
+    return bytes((0x00, 0x00, 0x5E, 0x00, 0x02, vhid))
 
 
 def sight(frame: bytes) -> Sighting | None:
@@ -150,6 +176,8 @@ def _sight_ipv6(frame: bytes) -> Sighting | None:
 
 def _sight_advert(frame: bytes, start: int, family: Family) -> Advert | None:
     payload = frame[start : start + CARP_LENGTH]
+    if len(payload) > VRRP_LENGTH and payload[0] == VRRP_V3_ADVERT and payload[3]:
+        return _sight_vrrp(frame, payload, family)
     if len(payload) < CARP_LENGTH or payload[0] != CARP_V2_ADVERT:
         return None
     return Advert(
@@ -158,6 +186,19 @@ def _sight_advert(frame: bytes, start: int, family: Family) -> Advert | None:
         advbase=payload[5],
         family=family,
         ethernet_source=frame[6:12],
+    )
+
+
+def _sight_vrrp(frame: bytes, payload: bytes, family: Family) -> Advert:
+    """Read an advertisement of RFC 5798."""
+    interval = int.from_bytes(payload[4:6], "big") & VRRP_INTERVAL_MASK
+    return Advert(
+        vhid=payload[1],
+        advskew=VRRP_PRIORITIES - payload[2],
+        advbase=max(1, interval // CENTISECONDS),
+        family=family,
+        ethernet_source=frame[6:12],
+        is_vrrp=True,
     )
 
 

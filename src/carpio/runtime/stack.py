@@ -77,6 +77,8 @@ _LOOK_INTERVAL = Nanoseconds(10_000_000_000)
 _GUEST_INTERVAL = Nanoseconds(2_000_000_000)
 """The same where containers hold addresses: nobody tells when a namespace loses its name."""
 _RETRY = Nanoseconds(1_000_000_000)
+_NO_SOURCE = frozenset((bytes(4), bytes(16)))
+"""0.0.0.0 and `::`, from hosts without an address: they can be anybody's."""
 NOT_READY = "waiting until duplicate address detection of the interface is over"
 """A refusal that goes away by itself."""
 _LEVEL = {True: logging.INFO, False: logging.ERROR}
@@ -116,6 +118,8 @@ class Stack:
         self._engine = Engine(entropy)
         self._plane = Plane(namespace, self._guard, state, backup_routes=config.backup_routes)
         self._carpdevs: dict[str, Carpdev] = {}
+        self._own_sources: dict[str, frozenset[bytes]] = {}
+        """By carpdev: what an echo of one of our adverts can have as its source."""
         self._usable: set[str] = set()
         self._places: dict[int, tuple[str, int]] = {}
         """Name and master of every interface, by index, as of the last look."""
@@ -317,6 +321,7 @@ class Stack:
                     source=packet.source_address,
                     ttl=packet.ttl,
                     payload=packet.payload,
+                    is_own_source=packet.source in self._own_sources.get(carpdev, _NO_SOURCE),
                 )
             )
             return
@@ -486,6 +491,7 @@ class Stack:
             here = [config for config in instances if config.carpdev == name]
             mastered = [a.address for c in here if c.instance in masters for a in c.addresses]
             sources = choose_sources(look, carpdev.link.index, virtual, mastered)
+            self._own_sources[name] = _NO_SOURCE | {sources.ipv4.packed, sources.ipv6.packed}
             try:
                 carpdev.prepare(here, sources, self._settings.dscp)
             except PlatformError as error:

@@ -160,6 +160,7 @@ class Nic:
                     source=packet.source_address,
                     ttl=packet.ttl,
                     payload=packet.payload,
+                    is_own_source=False,  # a segment brings nothing back to its sender
                 )
             self.node.hear(heard, now)
         else:

@@ -1,0 +1,54 @@
+"""This host as jails need it: the real ports, put together. Tests have another one."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from carpio.bsd.world import World
+from carpio.errors import CarpioError
+from carpio.jail.addresses import Family
+from carpio.jail.host import Host
+
+__all__ = ["resolved", "this_host"]
+
+_PATIENCE_S: Final = 30.0
+"""How long a name server may take."""
+
+
+def this_host(world: World) -> Host:
+    """Return the host that this process runs on. Raises CarpioError."""
+    del world
+    raise CarpioError("jails: not supported yet; `jail -e separator` lists those of a file")
+
+
+def resolved(name: str) -> Sequence[tuple[Family, str]]:
+    """Return all addresses of a host name. Raises OSError."""
+    answers: list[Sequence[tuple[Family, str]] | OSError] = []
+
+    def ask() -> None:
+        try:
+            answers.append(_asked(name))
+        except (OSError, UnicodeError) as error:
+            answers.append(error if isinstance(error, OSError) else OSError(str(error)))
+
+    # in a thread of its own, for nothing else ends a call of the resolver
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_PATIENCE_S)
+    answer = answers[0] if answers else OSError(f"no answer within {_PATIENCE_S:g} s")
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+def _asked(name: str) -> Sequence[tuple[Family, str]]:
+    found: dict[tuple[Family, str], None] = {}
+    for family, _, _, _, address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
+        if family == socket.AF_INET:
+            found["inet", str(address[0])] = None
+        elif family == socket.AF_INET6 and "%" not in str(address[0]):
+            found["inet6", str(address[0])] = None
+    return list(found)

@@ -1,0 +1,233 @@
+"""Scenarios: what is done to a lab, in which order, and what must come of it. Files and values.
+
+A scenario file is TOML; docs/reference/lab.md describes it. Keys that end in `_short` replace those
+without in the short form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from carpio.errors import ConfigError
+from carpio.lab.actions import Action, ActionError, parse_action
+from carpio.lab.document import Table, read_document
+from carpio.lab.plan import Interface, Plan
+from carpio.lab.topology_file import read_topology
+
+__all__ = [
+    "FULL",
+    "SHORT",
+    "Event",
+    "Override",
+    "Scenario",
+    "find_topology",
+    "read_scenario",
+    "scenario_names",
+    "scenario_path",
+    "topology_names",
+]
+
+SHORT: Final = "short"
+FULL: Final = "full"
+DIRECTORY: Final = Path(__file__).parent
+DEFAULT_WATCH_S: Final = 1.5
+DEFAULT_FLOOD: Final = 100
+MAX_FLOOD: Final = 50_000
+EVENT_KEYS: Final = (
+    *("title", "do", "do_short", "master", "takeover", "watch", "watch_short", "gap", "service"),
+    *("apart", "times", "times_short", "only"),
+)
+TOP_KEYS: Final = (
+    *("title", "why", "topology", "flood", "flood_short", "probe", "transfer", "preempt", "delay"),
+    *("options", "impl", "event", "variant", "override"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that is done, and who must be master afterwards."""
+
+    title: str
+    actions: tuple[Action, ...]
+    masters: tuple[str, ...]
+    """Of every group that they take part in; empty: nobody."""
+    takeover: bool
+    """Whether to wait until the masters advertise."""
+    watch_s: float
+    """How long to look on after that."""
+    gap_ms: float | None
+    """Target for the gap, where the protocol has no limit."""
+    has_service_before: bool
+    apart: tuple[str, ...]
+    """Hosts that do not hear each other, or refuse what they hear, in this event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What one host has otherwise than the others."""
+
+    passphrase: str = ""
+    addresses: tuple[Interface, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A scenario in one form and variant."""
+
+    name: str
+    title: str
+    why: str
+    form: str
+    variant: str
+    plan: Plan
+    events: tuple[Event, ...]
+    flood_hz: int
+    probes: tuple[str, ...]
+    """Addresses; empty: some of the groups'."""
+    transfer: tuple[str, ...]
+    """Client and server of a TCP transfer, or nothing."""
+    preempt: bool
+    delay_s: float
+    """Of naive hosts."""
+    options: tuple[str, ...]
+    implementations: Mapping[str, str] = field(default_factory=dict)
+    """By host, where the scenario has an opinion."""
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+
+
+def scenario_names() -> tuple[str, ...]:
+    """Return the scenarios that come with carpio."""
+    return tuple(sorted(path.stem for path in (DIRECTORY / "scenarios").glob("*.toml")))
+
+
+def scenario_path(name: str) -> Path:
+    """Return the file of a scenario, by its name or path.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name in scenario_names():
+        return DIRECTORY / "scenarios" / f"{name}.toml"
+    if Path(name).is_file():
+        return Path(name)
+    raise ConfigError([f"{name}: neither a scenario nor a file; carpio lab list tells all"])
+
+
+def topology_names() -> tuple[str, ...]:
+    """Return the topologies that come with carpio."""
+    return tuple(sorted(path.stem for path in (DIRECTORY / "topologies").glob("*.toml")))
+
+
+def find_topology(name: str, beside: Path = Path()) -> Plan:
+    """Return a topology by its name, or by its path relative to `beside`.
+
+    Raises:
+        ConfigError: there is none, or it is wrong.
+    """
+    if name in topology_names():
+        return read_topology(DIRECTORY / "topologies" / f"{name}.toml")
+    if (beside / name).is_file():
+        return read_topology(beside / name)
+    known = ", ".join(topology_names())
+    raise ConfigError([f"{name}: neither a topology ({known}) nor a file"])
+
+
+def read_scenario(path: Path, form: str = FULL, variant: str = "") -> Scenario:
+    """Read a scenario file. Raises ConfigError, OSError.
+
+    Without `variant` it is the first, where there are any.
+    """
+    document = read_document(path)
+    root = document.root
+    root.only(*TOP_KEYS)
+    variants = dict(root.named("variant"))
+    for table in variants.values():
+        table.only("options", "impl", "delay")
+    if variant and variant not in variants:
+        raise ConfigError(
+            [f"{path}: no variant {variant!r}; there is {', '.join(variants) or 'none'}"]
+        )
+    variant = variant or next(iter(variants), "")
+    chosen = variants.get(variant, root)
+    plan = find_topology(root.text("topology"), path.parent)
+    scenario = Scenario(
+        name=path.stem,
+        title=root.text("title"),
+        why=" ".join(root.text("why").split()),
+        form=form,
+        variant=variant,
+        plan=plan,
+        events=tuple(
+            event for table in root.tables("event") for event in _events(table, form, plan)
+        ),
+        flood_hz=root.number(_key(root, "flood", form), 0, MAX_FLOOD, DEFAULT_FLOOD),
+        probes=root.texts("probe"),
+        transfer=root.texts("transfer"),
+        preempt=root.flag("preempt", default=True),
+        delay_s=chosen.seconds("delay", 1.0) or 0.0,
+        options=(*root.texts("options"), *(chosen.texts("options") if variants else ())),
+        implementations=_implementations(chosen, plan),
+        overrides={name: _override(table) for name, table in root.named("override")},
+    )
+    document.finish()
+    return scenario
+
+
+def _key(table: Table, name: str, form: str) -> str:
+    short = f"{name}_short"
+    return short if form == SHORT and short in table.data else name
+
+
+def _implementations(table: Table, plan: Plan) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for text in table.texts("impl"):
+        host, _, name = text.partition("=")
+        if not name or host not in [one.name for one in plan.hosts]:
+            table.wrong("impl", f"{text!r} cannot be used", 'write "HOST=IMPLEMENTATION"')
+        found[host] = name
+    return found
+
+
+def _override(table: Table) -> Override:
+    table.only("passphrase", "addresses")
+    return Override(
+        passphrase=table.text("passphrase", ""),
+        addresses=table.interfaces("addresses") if "addresses" in table.data else (),
+    )
+
+
+def _events(table: Table, form: str, plan: Plan) -> Iterator[Event]:
+    table.only(*EVENT_KEYS)
+    only = table.text("only", form)
+    hosts = [machine.name for machine in plan.hosts]
+    masters = table.texts("master", None)
+    for key, names in (("master", masters), ("apart", table.texts("apart"))):
+        for name in names:
+            if name not in hosts:
+                table.wrong(key, f"{name!r} is no host", f"one of {', '.join(hosts)}")
+    if only not in (SHORT, FULL):
+        table.wrong("only", f"{only!r} is no form", f'write "{SHORT}" or "{FULL}"')
+    event = Event(
+        title=table.text("title"),
+        actions=tuple(_actions(table, _key(table, "do", form), plan)),
+        masters=masters,
+        takeover=table.flag("takeover", default=True),
+        watch_s=table.seconds(_key(table, "watch", form), DEFAULT_WATCH_S) or 0.0,
+        gap_ms=None if (gap_s := table.seconds("gap", None)) is None else gap_s * 1000,
+        has_service_before=table.flag("service", default=True),
+        apart=table.texts("apart"),
+    )
+    times = table.number(_key(table, "times", form), 1, 1000, 1)
+    if only == form:
+        yield from (event for _ in range(times))
+
+
+def _actions(table: Table, key: str, plan: Plan) -> Iterator[Action]:
+    for text in table.texts(key):
+        try:
+            yield parse_action(text, plan)
+        except ActionError as error:
+            table.wrong(key, f"{text!r}: {error.what}", error.remedy)

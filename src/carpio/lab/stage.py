@@ -1,0 +1,245 @@
+"""Plays scenarios: does what they say to a lab that runs, and notes when.
+
+Measures nothing. It goes on when the adverts that an event waits for were seen, or not in time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, assert_never
+
+from carpio.lab.actions import Action, Verb
+from carpio.lab.forger import forger_command
+from carpio.lab.host import Host
+from carpio.lab.implementation import CONTROL_SOCKET, carpio_command
+from carpio.lab.namespaces import ip, pids_in
+from carpio.lab.observe import AdvertWatch
+from carpio.lab.peers import Duty, Peer, Post
+from carpio.lab.plan import GroupPlan
+from carpio.lab.ports import clear_port, delay_port, lose_at_port, mute_nic, unmute_nic
+from carpio.lab.scenario import Event, Override, Scenario
+from carpio.lab.topology import Lab
+
+__all__ = ["Played", "Stage"]
+
+TAKEOVER_TIMEOUT_S: Final = 8.0
+STOP_TIMEOUT_S: Final = 5.0
+PROMOTE_TIMEOUT_S: Final = 5.0
+POLL_S: Final = 0.02
+PASSPHRASE: Final = "carpio lab"  # noqa: S105 - guards a lab only
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """An event that was played in [start_ns, end_ns)."""
+
+    event: Event
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(slots=True)
+class Stage:
+    """A lab with the peers of its hosts."""
+
+    lab: Lab
+    watch: AdvertWatch
+    scenario: Scenario
+    peers: Mapping[str, Peer]
+    """By host."""
+    started_ns: dict[str, list[int]] = field(default_factory=dict)
+    """When each host began to listen."""
+
+    def play(self, tell: Callable[[Event], None]) -> tuple[Played, ...]:
+        """Play all events in order; `tell` is called before each."""
+        starts: list[int] = []
+        for event in self.scenario.events:
+            tell(event)
+            self.watch.forget()
+            starts.append(time.time_ns())
+            for action in event.actions:
+                self.do(action)
+            if event.takeover and event.masters:
+                self.watch.wait_for_all(self._wanted(event), TAKEOVER_TIMEOUT_S)
+            time.sleep(event.watch_s)
+        ends = (*starts[1:], time.time_ns())
+        return tuple(map(Played, self.scenario.events, starts, ends))
+
+    def _wanted(self, event: Event) -> set[tuple[str, str, int]]:
+        return {
+            (host, group.network, group.vhid)
+            for group in self.scenario.plan.groups
+            for host in event.masters
+            if host in group.advskews
+        }
+
+    def do(self, action: Action) -> None:
+        """Do one thing. Raises PlatformError when it cannot be done."""
+        match action.verb:
+            case Verb.WAIT:
+                time.sleep(action.seconds)
+            case Verb.CUT | Verb.MEND:
+                self._set_trunk(action.place, "down" if action.verb is Verb.CUT else "up")
+            case (
+                Verb.START | Verb.STOP | Verb.KILL | Verb.CRASH | Verb.BOOT | Verb.REBOOT
+                | Verb.FREEZE | Verb.THAW | Verb.PROMOTE
+            ):  # fmt: skip
+                self._do_life(action.verb, self.lab[action.place])
+            case Verb.PULL | Verb.PLUG | Verb.LOSE | Verb.DELAY | Verb.CLEAR:
+                self._do_cable(action, self.lab[action.place])
+            case (
+                Verb.REFUSE | Verb.ACCEPT | Verb.STEAL | Verb.FLUSH | Verb.RENAME
+                | Verb.FORGE | Verb.RUN
+            ):  # fmt: skip
+                self._do_host(action, self.lab[action.place])
+            case _:
+                assert_never(action.verb)
+
+    def _do_life(self, verb: Verb, host: Host) -> None:
+        match verb:
+            case Verb.START:
+                self._start(host)
+            case Verb.STOP:
+                host.signal(signal.SIGTERM)
+            case Verb.KILL:
+                _kill_all(host)
+            case Verb.CRASH:
+                _kill_all(host)
+                host.crash()
+            case Verb.BOOT:
+                host.boot()
+                self._start(host)
+            case Verb.REBOOT:
+                host.shut_down()
+                host.crash()
+                host.boot()
+                self._start(host)
+            case Verb.FREEZE:
+                _signal_all(host, signal.SIGSTOP)
+            case Verb.THAW:
+                _signal_all(host, signal.SIGCONT)
+            case Verb.PROMOTE:
+                self._promote(host)
+
+    def _do_cable(self, action: Action, host: Host) -> None:
+        cable = host.cable_on(action.network)
+        match action.verb:
+            case Verb.PULL:
+                host.pull_cable(action.network)
+            case Verb.PLUG:
+                host.plug_cable(action.network)
+            case Verb.LOSE:
+                lose_at_port(self.lab.switch, cable.port, action.share, action.direction)
+            case Verb.DELAY:
+                delay_port(self.lab.switch, cable.port, action.seconds)
+            case Verb.CLEAR:
+                clear_port(self.lab.switch, cable.port)
+
+    def _do_host(self, action: Action, host: Host) -> None:
+        interface = host.cable_on(action.network).plan.interface
+        match action.verb:
+            case Verb.REFUSE:
+                mute_nic(host.namespace, interface)
+            case Verb.ACCEPT:
+                unmute_nic(host.namespace, interface)
+            case Verb.STEAL:
+                self._steal(host)
+            case Verb.FLUSH:
+                host.run("nft", "flush", "ruleset", check=False)
+            case Verb.RENAME:
+                host.run("ip", "link", "set", interface, "name", action.words[0])
+            case Verb.FORGE:
+                host.run(*forger_command(interface, self._duty(host, 0), action.count))
+            case Verb.RUN:
+                control = f"CARPIO_CONTROL={host.directory / CONTROL_SOCKET}"
+                host.run("env", control, f"PATH={_path()}", *action.words)
+
+    def _set_trunk(self, name: str, state: str) -> None:
+        numbers = {trunk.name: number for number, trunk in enumerate(self.lab.plan.trunks)}
+        ip("link", "set", f"trunk{numbers[name]}-l", state, namespace=self.lab.switch)
+
+    def _groups_of(self, host: Host) -> tuple[GroupPlan, ...]:
+        return tuple(group for group in self.scenario.plan.groups if host.name in group.advskews)
+
+    def _duty(self, host: Host, number: int) -> Duty:
+        group = self._groups_of(host)[number]
+        override = self.scenario.overrides.get(host.name, Override())
+        cable = host.cable_on(group.network).plan
+        return Duty(
+            vhid=group.vhid,
+            interface=cable.interface,
+            own=cable.addresses,
+            addresses=override.addresses or group.addresses,
+            passphrase=override.passphrase or PASSPHRASE,
+            advbase=group.advbase,
+            advskew=group.advskews[host.name],
+        )
+
+    def _start(self, host: Host) -> None:
+        count = len(self._groups_of(host))
+        post = Post(
+            directory=host.directory,
+            duties=tuple(self._duty(host, number) for number in range(count)),
+            preempt=self.scenario.preempt,
+            options=self.scenario.options,
+            delay_s=self.scenario.delay_s,
+        )
+        self.started_ns.setdefault(host.name, []).append(time.time_ns())
+        commands = self.peers[host.name].commands(post)
+        children = [host.spawn(*command, log="daemon.log") for command in commands]
+        host.daemon, host.companions = children[0], children[1:]
+
+    def _promote(self, host: Host) -> None:
+        """Make a carpio host MASTER as soon as it has its groups; others come by themselves."""
+        if self.peers[host.name].name != "carpio":
+            return
+        control = str(host.directory / CONTROL_SOCKET)
+        command = str(carpio_command())
+        deadline = time.monotonic() + PROMOTE_TIMEOUT_S
+        names: list[str] = []
+        while time.monotonic() < deadline and not names:
+            time.sleep(POLL_S)
+            done = host.run(command, "status", "--json", "--control", control, check=False)
+            names = _backups(done.stdout)
+        for name in names:
+            host.run(command, "state", "--control", control, name, "master", check=False)
+
+    def _steal(self, host: Host) -> None:
+        shared = {str(address.ip) for group in self._groups_of(host) for address in group.addresses}
+        for link in json.loads(host.run("ip", "-j", "addr").stdout):
+            for address in link.get("addr_info", ()):
+                if address.get("local") in shared:
+                    text = f"{address['local']}/{address['prefixlen']}"
+                    host.run("ip", "addr", "del", text, "dev", link["ifname"])
+
+
+def _backups(status: str) -> list[str]:
+    """Return the groups that `carpio status --json` calls BACKUP, if all of them are."""
+    try:
+        groups = json.loads(status)["groups"]
+    except (ValueError, KeyError):
+        return []
+    names = [str(group["name"]) for group in groups]
+    return names if all(group["state"] == "BACKUP" for group in groups) else []
+
+
+def _path() -> str:
+    return f"{Path(carpio_command()).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _kill_all(host: Host) -> None:
+    _signal_all(host, signal.SIGKILL)
+
+
+def _signal_all(host: Host, number: signal.Signals) -> None:
+    """Signal every process of the host: some implementations have several."""
+    for pid in pids_in(host.namespace):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
