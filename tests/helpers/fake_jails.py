@@ -312,10 +312,11 @@ class _Registry:
     def __init__(self, fake: FakeJails, me: Holder) -> None:
         self._fake, self._me = fake, me
         self._lock = threading.Lock()
+        self._lock_timeout_s = 20.0
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        assert self._lock.acquire(timeout=20), "locked twice"
+        assert self._lock.acquire(timeout=self._lock_timeout_s), "locked twice"
         try:
             yield
         finally:
