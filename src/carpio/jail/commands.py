@@ -1,0 +1,192 @@
+"""Runs commands on the host and in jails. A command in a jail is born in the cgroup of the jail."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from carpio.errors import PlatformError
+from carpio.jail.bundle import User, process_of
+from carpio.jail.cgroups import Part
+from carpio.jail.logfile import open_log
+from carpio.jail.ports import Command, Ending, Outcome, Record
+from carpio.jail.site import TOOL_ENVIRONMENT, Site
+from carpio.jail.users import host_user, jail_user
+
+__all__ = ["RealCommands", "exec_call", "in_memory", "user_for", "with_user"]
+
+_Send: TypeAlias = Callable[[signal.Signals], None]
+_GRACE_S: Final = 1.0
+"""Between SIGTERM and SIGKILL of a command whose time is over."""
+
+
+class RealCommands:
+    """Runs commands; may be called from several threads."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def run(self, command: Command) -> Outcome:
+        """Run to the end. Raises CarpioError when it cannot be begun."""
+        return self._on_host(command) if command.record is None else self._in_jail(command)
+
+    # -- on the host -----------------------------------------------------------------------------
+
+    def _on_host(self, command: Command) -> Outcome:
+        user = host_user(command.user) if command.user is not None else None
+        environment = dict(command.environment)
+        directory = command.directory
+        if command.is_clean and user is not None:
+            environment, directory = with_user(environment, user), user.home
+        with _output(command, "/") as output:
+            try:
+                process = subprocess.Popen(
+                    _detached(command),
+                    env=environment,
+                    cwd=directory,
+                    stdout=output,
+                    stderr=output,
+                    user=user.uid if user else None,
+                    group=user.gid if user else None,
+                    extra_groups=user.groups if user else None,
+                )
+            except OSError as error:
+                raise _cannot_begin(command.argv, error) from error
+        if command.is_background:
+            process.wait()
+            return Outcome(ending=Ending.LEFT_RUNNING)
+        return _wait(process, command.timeout_s, lambda number: _signal(process.pid, number))
+
+    # -- in a jail -------------------------------------------------------------------------------
+
+    def _in_jail(self, command: Command) -> Outcome:
+        record = command.record
+        if record is None or record.holder is None:
+            raise PlatformError("the jail does not run")
+        user = user_for(record.holder.pid, command.user, is_host_user=command.is_host_user)
+        environment, directory = dict(command.environment), command.directory or "/"
+        if command.is_clean:
+            environment, directory = with_user(environment, user), user.home
+        process = process_of(
+            command.argv, user, record.values, environment=environment, directory=directory
+        )
+        with ExitStack() as stack:
+            words = in_memory(json.dumps(process).encode("utf-8", "surrogateescape"))
+            stack.callback(os.close, words)
+            pid_file = self._site.pid_file(record.jid)
+            stack.callback(pid_file.unlink, missing_ok=True)
+            output = stack.enter_context(_output(command, record.path))
+            call = exec_call(
+                self._site,
+                record,
+                words,
+                *(("--detach",) if command.is_background else ()),
+                *("--pid-file", str(pid_file)),
+            )
+            runner = subprocess.Popen(
+                self._site.joined(self._site.cgroups.path(record.jid, Part.INSIDE), call),
+                pass_fds=(words, self._site.cgroups.mount),
+                stdout=output,
+                stderr=output,
+                env=dict(TOOL_ENVIRONMENT),
+            )
+            if command.is_background:
+                runner.wait()
+                return Outcome(ending=Ending.LEFT_RUNNING)
+            return _wait(
+                runner, command.timeout_s, lambda number: _signal_group(pid_file, runner, number)
+            )
+
+
+def exec_call(site: Site, record: Record, process: int, *options: str) -> tuple[str, ...]:
+    """Return a call of the runtime for a command that a descriptor describes."""
+    words = ("exec", *options, "--process", f"/proc/self/fd/{process}", f"jail-{record.jid}")
+    return site.runtime(record.jid, *words)
+
+
+def user_for(holder: int, name: str | None, *, is_host_user: bool) -> User:
+    """Return the user that a command in a jail runs as. Raises CarpioError."""
+    return host_user(name) if is_host_user and name is not None else jail_user(holder, name)
+
+
+def with_user(environment: Mapping[str, str], user: User) -> dict[str, str]:
+    """Return variables with those of a user."""
+    return {**environment, "HOME": user.home, "SHELL": user.shell, "USER": user.name}
+
+
+def in_memory(data: bytes) -> int:
+    """Return a descriptor of a file that only this process and its children see."""
+    file = os.memfd_create("jail", os.MFD_CLOEXEC)
+    os.write(file, data)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
+
+
+@contextmanager
+def _output(command: Command, root: str) -> Iterator[int | None]:
+    if command.output is None:
+        yield None
+        return
+    log = open_log(command.output, root)
+    try:
+        yield log
+    finally:
+        os.close(log)
+
+
+def _detached(command: Command) -> Sequence[str]:
+    return ("setsid", "-f", "--", *command.argv) if command.is_background else command.argv
+
+
+def _cannot_begin(argv: Sequence[str], error: OSError) -> PlatformError:
+    code = error.errno or 0
+    what = argv[0] if code in (errno.ENOENT, errno.EACCES, errno.ENOEXEC) else "starting a command"
+    return PlatformError(what, errno=code)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: int, send: _Send) -> Outcome:
+    """Wait for the end; when time is over ask the command to end, then make it."""
+    try:
+        return _outcome(process.wait(timeout_s or None))
+    except subprocess.TimeoutExpired:
+        send(signal.SIGTERM)
+    except BaseException:
+        send(signal.SIGTERM)
+        process.wait()
+        raise
+    try:
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        send(signal.SIGKILL)
+        process.wait()
+    return Outcome(ending=Ending.TIMED_OUT)
+
+
+def _outcome(status: int) -> Outcome:
+    if status < 0:
+        return Outcome(ending=Ending.SIGNALLED, number=-status)
+    return Outcome(ending=Ending.DONE, number=status)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _signal_group(pid_file: Path, runner: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal a command in a jail, which has a session of its own, and what it started."""
+    try:
+        group = os.getpgid(int(pid_file.read_text()))
+    except (OSError, ValueError):
+        runner.kill()  # it has not begun, or it is gone
+        return
+    if group != os.getpgrp():
+        with suppress(ProcessLookupError):
+            os.killpg(group, number)
