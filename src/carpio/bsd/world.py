@@ -16,6 +16,10 @@ PATIENCE_S = 30.0
 """Long enough for the last of hundreds of callers who change something at the same time."""
 
 
+def _no_links() -> Path | None:
+    return None
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """Streams, variables, the daemon's socket, and ways to leave where the command was called."""
 
@@ -28,6 +32,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """Go into the network namespace of a jail or of ip-netns(8). Raises PlatformError."""
     start_daemon: Callable[[], None]
     """Start the daemon of this host unless it runs, and wait for it. Raises CarpioError."""
+    links: Callable[[], Path | None] = _no_links
+    """Return the directory with our commands by the names of the BSDs. Raises CarpioError."""
     root: Path = Path("/")
     """Where /proc and files to read are; another place in tests."""
 

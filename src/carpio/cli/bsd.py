@@ -52,6 +52,11 @@ def _world(name: str, environment: Environment, control: Path) -> World:
         for remark in start_daemon(control, command=command):
             environment.remark(f"{name}: {remark}")
 
+    def links() -> Path:
+        from carpio.cli.installation import provide_links, script_of
+
+        return provide_links(script_of(environment.program), COMMANDS)
+
     return World(
         stdin=environment.stdin,
         stdout=environment.stdout,
@@ -60,4 +65,5 @@ def _world(name: str, environment: Environment, control: Path) -> World:
         control=control,
         enter=enter,
         start_daemon=start,
+        links=links,
     )

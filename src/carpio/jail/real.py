@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +9,12 @@ from typing import Final
 from carpio.bsd.world import World
 from carpio.errors import CarpioError
 from carpio.jail.addresses import Family
+from carpio.jail.aliases import DaemonInterfaces
+from carpio.jail.commands import RealCommands
+from carpio.jail.containers import OciContainers
 from carpio.jail.host import Host
+from carpio.jail.makers import is_running, myself
+from carpio.jail.registry import FileRegistry, state_directory
 
 __all__ = ["resolved", "this_host"]
 
@@ -19,9 +23,30 @@ _PATIENCE_S: Final = 30.0
 
 
 def this_host(world: World) -> Host:
-    """Return the host that this process runs on. Raises CarpioError."""
-    del world
-    raise CarpioError("jails: not supported yet; `jail -e separator` lists those of a file")
+    """Return the host that this process runs on."""
+    state = state_directory(world.environ)
+    containers = OciContainers(state)
+    return Host(
+        containers=containers,
+        commands=RealCommands(containers.site),
+        registry=FileRegistry(state, lambda text: world.remark(f"jail: {text}")),
+        interfaces=DaemonInterfaces(world),
+        environ=world.environ,
+        links=_links(world),
+        me=myself(),
+        is_running=is_running,
+        resolve=resolved,
+    )
+
+
+def _links(world: World) -> str | None:
+    """Return the directory with our commands by their names of the BSDs."""
+    try:
+        found = world.links()
+    except CarpioError as error:
+        world.remark(f"jail: {error}")
+        return None
+    return None if found is None else str(found)
 
 
 def resolved(name: str) -> Sequence[tuple[Family, str]]:
@@ -45,6 +70,8 @@ def resolved(name: str) -> Sequence[tuple[Family, str]]:
 
 
 def _asked(name: str) -> Sequence[tuple[Family, str]]:
+    import socket  # few jails ask
+
     found: dict[tuple[Family, str], None] = {}
     for family, _, _, _, address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
         if family == socket.AF_INET:
