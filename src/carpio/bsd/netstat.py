@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from carpio.bsd.libxo import Style, take_style
 from carpio.bsd.options import OptionError, parse_options
 from carpio.bsd.world import World
 from carpio.control.network import ChangeSettings, SettingChange, SettingsRequest, SettingsResult
@@ -54,8 +55,7 @@ _LINES: Final = (
 class _Options:
     """The command line."""
 
-    encoding: str = "text"
-    is_pretty: bool = False
+    style: Style = field(default_factory=Style)
     statistics: int = 0
     """How often -s was given."""
     reset: bool = False
@@ -88,7 +88,7 @@ def run(argv: Sequence[str], world: World) -> int:
             for line in _LINES
             if (count := settings.stats.get(line.counter, 0)) or options.statistics == 1
         ]
-        world.say(_ENCODINGS[options.encoding](lines, options.is_pretty))
+        world.say(_ENCODINGS[options.style.encoding](lines, options.style.is_pretty))
         if options.reset:
             client.ask(ChangeSettings([SettingChange("stats", 0)]), list)
     return 0
@@ -106,10 +106,8 @@ def _others(world: World) -> str:
 
 def _options(argv: Sequence[str]) -> _Options:
     """Return what the command line says. Raises OptionError."""
-    words, options = list(argv), _Options()
-    # libxo takes its arguments out first, wherever they are: `--libxo V`, `--libxo=V`, `--libxo:V`.
-    while places := [i for i, word in enumerate(words) if word.startswith("--libxo")]:
-        options = _with_libxo(words, places[0], options)
+    words, style = take_style(argv)
+    options = _Options(style=style)
     found, rest = parse_options(words, switches=_SWITCHES, valued=_VALUED)
     for letter, value in found:
         match letter:
@@ -130,33 +128,6 @@ def _options(argv: Sequence[str]) -> _Options:
 
 _SWITCHES: Final = "46AaBbCcdghiLlmnOoPQRrSsTuWxz"
 _VALUED: Final = "FfIjMNpqw"
-
-
-def _with_libxo(words: list[str], place: int, options: _Options) -> _Options:
-    """Take one libxo argument out of the words. Raises OptionError."""
-    word = words.pop(place).removeprefix("--libxo")
-    if not word:
-        if place >= len(words):
-            raise OptionError("missing libxo option")
-        word = f"={words.pop(place)}"
-    separator, value = word[0], word[1:]
-    if separator == "=":
-        names = value.split(",")
-    elif separator == ":":
-        names = [_LETTERS.get(letter, letter) for letter in value]
-    else:
-        raise OptionError(f"illegal option -- --libxo{word}")
-    for name in names:
-        if name in _ENCODINGS:
-            options = replace(options, encoding=name)
-        elif name == "pretty":
-            options = replace(options, is_pretty=True)
-        else:
-            raise OptionError(f"--libxo: {name}: not known here")
-    return options
-
-
-_LETTERS: Final[Mapping[str, str]] = {"J": "json", "X": "xml", "T": "text", "P": "pretty"}
 
 
 # -- the output --------------------------------------------------------------------------------
