@@ -254,11 +254,16 @@ class Film:
 
 
 def footprint(host: Host) -> dict[str, str]:
-    """Return everything on a host that a daemon could leave behind, by name."""
+    """Return everything on a host that a daemon could leave behind, by name.
+
+    Waits until duplicate address detection is over, which changes addresses and routes.
+    """
+    tentative = ("ip", "-o", "-6", "addr", "show", "tentative")
+    wait_for(lambda: not host.run(*tentative).stdout, f"addresses of {host.name} are settled")
     identity = Namespace(host.namespace).identity
     commands = {
         "links": "ip -d -o link",
-        "addresses": "ip -o addr | sed 's/ tentative//'",  # which passes by itself
+        "addresses": "ip -o addr",
         "groups": "ip maddr show dev eth0",
         "rules": "ip rule; ip -6 rule",
         "routes": "ip route show table all; ip -6 route show table all",

@@ -48,17 +48,18 @@ class Containers:
     names: list[str] = field(default_factory=list)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def named(self, name: str) -> str:
+    def named(self, name: str, before: str = "") -> str:
         """Make a namespace that ip-netns(8) knows."""
-        whole = f"{self.prefix}-{name}"
+        whole = f"{before}{self.prefix}-{name}"
         add_namespace(whole)
         self.names.append(whole)
         return whole
 
-    def process(self) -> subprocess.Popen[bytes]:
-        """Start a process in a network namespace of its own that has no name."""
+    def process(self, name: str | None = None) -> subprocess.Popen[bytes]:
+        """Start a process in a network namespace of its own, or in a named one."""
+        way = ("unshare", "--net") if name is None else ("ip", "netns", "exec", name)
         child = subprocess.Popen(
-            ("unshare", "--net", "sh", "-c", "echo ready; exec sleep 600"), stdout=subprocess.PIPE
+            (*way, "sh", "-c", "echo ready; exec sleep 600"), stdout=subprocess.PIPE
         )
         self.processes.append(child)
         assert child.stdout is not None
@@ -209,6 +210,22 @@ def test_named_container_that_goes_and_comes_back(
         a.wait_for_state("MASTER", timeout_s=10)
         assert _MAC in in_namespace(name, "ip", "-o", "link")
     assert Film(capture, SHARED4, SHARED6).wrong == []
+
+
+def test_jail_that_died_is_gone_although_its_namespace_has_a_name(
+    lab: Lab, containers: Containers
+) -> None:
+    name = containers.named("ca", before="jail-")
+    process = containers.process(name)
+    a = start(lab["a"], attached(name))
+    a.become_master()
+    time.sleep(2.5)
+    assert a.state() == "MASTER"
+    process.kill()
+    process.wait()
+    wait_for(lambda: "refused" in a.view()["reason"], "it is refused", 4)
+    assert a.state() == "BACKUP"
+    assert _MAC not in in_namespace(name, "ip", "-o", "link")
 
 
 def test_root_in_the_container_cannot_make_it_lie(

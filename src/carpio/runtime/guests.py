@@ -143,6 +143,9 @@ class Guests:
                 f"{attachment_text(attachment)} is in the namespace of the interface itself",
                 remedy="name a container with a network namespace of its own, or `carpio detach`",
             )
+        if not namespace.is_inhabited():
+            namespace.close()
+            raise PlatformError(f"the jail of {attachment_text(attachment)} is gone")
         process = attachment if isinstance(attachment, int) else None
         try:
             return Guest(namespace, self._home, self._directory, process)

@@ -20,6 +20,8 @@ __all__ = ["NAMED_NAMESPACES", "Namespace", "named_namespaces", "socket_cookie"]
 
 _T = TypeVar("_T")
 _CLONE_NEWNET = 0x40000000
+_JAIL_PREFIX = "jail-"
+"""Of the names that `jail` gives to the namespaces of jails with vnet."""
 _SO_NETNS_COOKIE = 71
 """asm-generic/socket.h, since Linux 5.14."""
 NAMED_NAMESPACES = Path("/run/netns")
@@ -48,6 +50,8 @@ class Namespace:
         """False when nothing but processes holds it, so that no file can speak of it."""
         self._descriptor = descriptor
         self._identity = ""
+        self._inhabitant = 0
+        """A process that was seen there, to be looked at first; 0: none."""
         status = os.fstat(descriptor)
         self._place = status.st_dev, status.st_ino
 
@@ -94,14 +98,20 @@ class Namespace:
         return self._identity
 
     def is_inhabited(self) -> bool:
-        """False when it has neither its name nor a process any more: only we keep it alive."""
+        """False when it has neither its name nor a process any more: only we keep it alive.
+
+        The name of a jail does not count: it is kept until the jail is cleaned up.
+        """
         if self.name is None:
             return True
         with suppress(OSError):
             status = (NAMED_NAMESPACES / self.name).stat()
-            if (status.st_dev, status.st_ino) == self._place:
+            is_named = (status.st_dev, status.st_ino) == self._place
+            if is_named and not self.name.startswith(_JAIL_PREFIX):
                 return True
-        return any(_links_of_processes(self.link))
+        if not _is_home_of(self._inhabitant, self.link):
+            self._inhabitant = next(_processes_in(self.link), 0)
+        return self._inhabitant != 0
 
     def call(self, function: Callable[[], _T]) -> _T:
         """Run `function` inside the namespace and return what it returned or raised.
@@ -145,14 +155,17 @@ def named_namespaces() -> Iterator[tuple[str, tuple[int, int]]]:
                 yield entry.name, (status.st_dev, status.st_ino)
 
 
-def _links_of_processes(wanted: str) -> Iterator[bool]:
-    """Yield True for each process that lives in the namespace."""
+def _processes_in(link: str) -> Iterator[int]:
+    """Yield the processes that live in the namespace."""
     with os.scandir("/proc") as entries:
-        for entry in entries:
-            if entry.name.isdecimal():
-                with suppress(OSError):
-                    if os.readlink(f"/proc/{entry.name}/ns/net") == wanted:
-                        yield True
+        numbers = [int(entry.name) for entry in entries if entry.name.isdecimal()]
+    return (number for number in numbers if _is_home_of(number, link))
+
+
+def _is_home_of(process: int, link: str) -> bool:
+    with suppress(OSError):
+        return process != 0 and os.readlink(f"/proc/{process}/ns/net") == link
+    return False
 
 
 def socket_cookie(opened: socket.socket) -> str:
