@@ -15,12 +15,14 @@ from typing import Final, TypeAlias
 from carpio.errors import PlatformError
 from carpio.jail.bundle import User, process_of
 from carpio.jail.cgroups import Part
+from carpio.jail.inside import JailRoot
+from carpio.jail.judge import Setpoint
 from carpio.jail.logfile import open_log
 from carpio.jail.ports import Command, Ending, Outcome, Record
 from carpio.jail.site import TOOL_ENVIRONMENT, Site
 from carpio.jail.users import host_user, jail_user
 
-__all__ = ["RealCommands", "exec_call", "in_memory", "user_for", "with_user"]
+__all__ = ["RealCommands", "exec_call", "in_memory", "prepared"]
 
 _Send: TypeAlias = Callable[[signal.Signals], None]
 _GRACE_S: Final = 1.0
@@ -70,15 +72,18 @@ class RealCommands:
         record = command.record
         if record is None or record.holder is None:
             raise PlatformError("the jail does not run")
-        user = user_for(record.holder.pid, command.user, is_host_user=command.is_host_user)
-        environment, directory = dict(command.environment), command.directory or "/"
-        if command.is_clean:
-            environment, directory = with_user(environment, user), user.home
-        process = process_of(
-            command.argv, user, record.values, environment=environment, directory=directory
+        process = prepared(
+            record.holder.pid,
+            command.argv,
+            record.values,
+            user=command.user,
+            is_host_user=command.is_host_user,
+            environment=command.environment,
+            directory=command.directory,
+            is_clean=command.is_clean,
         )
         with ExitStack() as stack:
-            words = in_memory(json.dumps(process).encode("utf-8", "surrogateescape"))
+            words = in_memory(process)
             stack.callback(os.close, words)
             pid_file = self._site.pid_file(record.jid)
             stack.callback(pid_file.unlink, missing_ok=True)
@@ -111,9 +116,46 @@ def exec_call(site: Site, record: Record, process: int, *options: str) -> tuple[
     return site.runtime(record.jid, *words)
 
 
-def user_for(holder: int, name: str | None, *, is_host_user: bool) -> User:
-    """Return the user that a command in a jail runs as. Raises CarpioError."""
-    return host_user(name) if is_host_user and name is not None else jail_user(holder, name)
+def prepared(
+    holder: int,
+    argv: Sequence[str],
+    values: Mapping[str, Setpoint],
+    *,
+    user: str | None,
+    is_host_user: bool,
+    environment: Mapping[str, str],
+    directory: str | None = None,
+    is_clean: bool = False,
+    wants_terminal: bool = False,
+) -> bytes:
+    """Return what the runtime has to know of a command in a jail. Raises CarpioError.
+
+    Without words it is a shell. It gets a terminal of the jail if there are any (mount.devfs). A
+    clean one gets the variables of its user and starts in his home, if there is one.
+    """
+    with JailRoot(holder) as root:
+        found = host_user(user) if user is not None and is_host_user else jail_user(root, user)
+        if is_clean:
+            environment = with_user(environment, found)
+        at = directory or (found.home if is_clean else "/")
+        if not root.is_directory(at):
+            if directory:
+                raise PlatformError(directory, errno=errno.ENOENT)
+            at = "/"
+        if not argv:
+            shell = environment.get("SHELL") or "/bin/sh"
+            argv = (shell if root.has(shell) else "/bin/sh", "-i")
+        root.require_program(argv[0], environment, at)
+        has_terminal = wants_terminal and root.has("/dev/pts/ptmx")
+    process = process_of(
+        argv,
+        found,
+        values,
+        environment=environment,
+        directory=at,
+        has_terminal=has_terminal,
+    )
+    return json.dumps(process, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
 def with_user(environment: Mapping[str, str], user: User) -> dict[str, str]:

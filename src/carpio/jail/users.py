@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from carpio.errors import CarpioError
 from carpio.jail.bundle import User
-from carpio.jail.kernel import open_below
+from carpio.jail.inside import JailRoot
 
 __all__ = ["ROOT", "host_user", "jail_user"]
 
 ROOT: Final = User(name="root", uid=0, gid=0)
-_LONGEST: Final = 1 << 22
-"""Bytes of a file that are read."""
 
 
 class NoSuchUser(CarpioError):
@@ -41,18 +39,13 @@ def host_user(name: str) -> User:
     )
 
 
-def jail_user(holder: int, name: str | None) -> User:
+def jail_user(root: JailRoot, name: str | None) -> User:
     """Return a user of a jail, None for root, by the files in its root. Raises CarpioError.
 
     Root is there even without files.
     """
-    root = os.open(f"/proc/{holder}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        passwd = list(_fields(root, "etc/passwd", 7))
-        groups = list(_fields(root, "etc/group", 4))
-    finally:
-        os.close(root)
-    for login, _, uid, gid, _, home, shell in passwd:
+    groups = list(_fields(root.lines("etc/group"), 4))
+    for login, _, uid, gid, _, home, shell in _fields(root.lines("etc/passwd"), 7):
         if (login == name or (name is None and uid == "0")) and _are_numbers(uid, gid):
             more = {
                 int(each[2])
@@ -76,15 +69,9 @@ def _are_numbers(*texts: str) -> bool:
     return all(text.isascii() and text.isdigit() and int(text) < 1 << 32 for text in texts)
 
 
-def _fields(root: int, path: str, count: int) -> Iterator[list[str]]:
-    """Return the lines of a file of a jail that have so many fields."""
-    try:
-        file = open_below(root, path, os.O_RDONLY | os.O_NONBLOCK, follows_links=True)
-    except OSError:
-        return
-    with os.fdopen(file, "rb") as stream:
-        text = stream.read(_LONGEST).decode("utf-8", "surrogateescape")
-    for line in text.splitlines():
+def _fields(lines: Iterable[str], count: int) -> Iterator[list[str]]:
+    """Return the fields of lines that have so many."""
+    for line in lines:
         fields = line.split(":")
         if len(fields) == count and not line.startswith("#"):
             yield fields
