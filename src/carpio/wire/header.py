@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from carpio.errors import DecodeError
 from carpio.wire.checksum import internet_checksum
@@ -25,9 +24,11 @@ _LAYOUT: Final = struct.Struct("!BBBBBBH8s20s")
 _VERSION_TYPE: Final = CARP_VERSION << 4 | ADVERTISEMENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarpHeader:
-    """A decoded advertisement. Of a VRRPv3 packet only `version`, `type` and `vhid` count."""
+class CarpHeader(NamedTuple):
+    """A decoded advertisement. Of a VRRPv3 packet only `version`, `type` and `vhid` count.
+
+    A tuple, as all that is made for every frame heard.
+    """
 
     vhid: int
     advskew: int
@@ -82,14 +83,5 @@ def decode_advertisement(payload: bytes, family: Family = Family.IPV4) -> CarpHe
     if internet_checksum(head) and (family is Family.IPV6 or internet_checksum(payload)):
         raise DecodeError(DropReason.BADSUM, "checksum failed")
     first, vhid, advskew, authlen, demote, advbase, _sum, counter, digest = _LAYOUT.unpack(head)
-    return CarpHeader(
-        vhid=vhid,
-        advskew=advskew,
-        advbase=advbase,
-        counter=counter,
-        digest=digest,
-        demote=demote,
-        authlen=authlen,
-        type=first & 0x0F,
-        version=version,
-    )
+    kind = first & 0x0F
+    return CarpHeader(vhid, advskew, advbase, counter, digest, demote, authlen, kind, version)
