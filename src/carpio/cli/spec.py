@@ -352,9 +352,27 @@ COMMANDS: Final = (
         examples=(("carpio jail -f jail.conf -e ' '", "see what a file means"),),
     ),
     Command(
+        name="jls",
+        summary="List the jails that run, as FreeBSD's jls(8).",
+        synopsis="[-acdhNnqsv] [-j JAIL] [--libxo FORMAT] [PARAMETER]...",
+        description=(
+            "One line for each jail, by number: its number, first IPv4 address, host name and "
+            "path. With parameters, their values instead; -h, -n and -s without any are about all. "
+            "-s prints what jail -c takes to make the same jail again. FORMAT is json, xml or "
+            "text, also with pretty: json,pretty. See the page jls.",
+            "Exit status 1 when it fails, or -j names a jail that does not run; -c prints nothing "
+            "and tells just that.",
+        ),
+        arguments=(Argument(name="words", metavar="WORD", repeatable=True, doc="As on FreeBSD."),),
+        examples=(
+            ("carpio jls -j www jid", "the number of a jail"),
+            ("carpio jls --libxo json,pretty -n", "all about all, for programs"),
+        ),
+    ),
+    Command(
         name="bsd-path",
         module="bsd_path",
-        summary="Print a directory with the names ifconfig, jail, netstat and sysctl, for PATH.",
+        summary="Print a directory with the names of FreeBSD's commands, for PATH.",
         synopsis="",
         description=(
             "They are links to carpio, which is the command by whose name it is called. The "
