@@ -6,6 +6,7 @@ from carpio.lab.result import (
     Cable,
     CapturedPort,
     ClaimCount,
+    ClaimDensity,
     Configuration,
     Delivery,
     Event,
@@ -76,6 +77,10 @@ def a_result() -> Result:
                 inner_mac=NIC,
                 verdict="wrong MAC",
             ),
+        ),
+        claim_density=(
+            _density("right", (401, 640), (60, 40)),
+            _density("wrong MAC", (650,), (3,)),
         ),
         silences=(Silence(address=VIP, start_s=4.0, end_s=6.4, lost=2400),),
         forwarding=(
@@ -196,6 +201,12 @@ def _events() -> tuple[Event, ...]:
 
 def _claims(kind: str, mac: str, verdict: str, count: int) -> ClaimCount:
     return ClaimCount(group="1@lan", host="b", kind=kind, mac=mac, verdict=verdict, count=count)
+
+
+def _density(verdict: str, bins: tuple[int, ...], counts: tuple[int, ...]) -> ClaimDensity:
+    return ClaimDensity(
+        group="1@lan", host="b", verdict=verdict, bin_s=0.01, bins=bins, counts=counts
+    )
 
 
 def _advert(at_s: float, host: str, skew: int) -> SeenAdvert:

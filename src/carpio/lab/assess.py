@@ -12,10 +12,11 @@ from typing import Final
 from carpio.lab.belief import Learnt, Moved, router_table
 from carpio.lab.court import Bench, Docket, Group, group_of
 from carpio.lab.gaps import ANSWER_LIMIT_NS, ProbeRecord
-from carpio.lab.hearing import Heard, Port, apart_by_events, hear
+from carpio.lab.hearing import BIN_NS, Heard, Port, apart_by_events, hear
 from carpio.lab.outcomes import Findings, conclude
 from carpio.lab.result import (
     CapturedPort,
+    ClaimDensity,
     Configuration,
     Event,
     ForwardingChange,
@@ -123,6 +124,7 @@ class _Assessment:
             roles=tuple(self._roles()),
             adverts=tuple(self._seen_adverts()),
             wrong_claims=tuple(self._heard.wrong_claims),
+            claim_density=tuple(self._claim_density()),
             silences=tuple(self._silences()),
             forwarding=tuple(self._forwarding()),
             neighbours=neighbours,
@@ -181,6 +183,18 @@ class _Assessment:
                     mac=one.advert.ethernet_source.hex(":"),
                     is_bow_out=one.advert.is_bow_out,
                 )
+
+    def _claim_density(self) -> Iterable[ClaimDensity]:
+        for (group, host, verdict), counter in self._heard.density.items():
+            bins = sorted(counter)
+            yield ClaimDensity(
+                group=group,
+                host=host,
+                verdict=verdict.value,
+                bin_s=BIN_NS / 1e9,
+                bins=tuple(bins),
+                counts=tuple(counter[number] for number in bins),
+            )
 
     def _silences(self) -> Iterable[Silence]:
         for address, record in self._evidence.records.items():

@@ -22,7 +22,10 @@ from carpio.lab.sighting import Advert, Claim, EchoRequest, Kind, sight
 from carpio.lab.stage import Played
 from carpio.lab.views import Apart
 
-__all__ = ["ClaimKey", "Heard", "Port", "apart_by_events", "hear"]
+__all__ = ["BIN_NS", "ClaimKey", "Heard", "Port", "apart_by_events", "hear"]
+
+BIN_NS: Final = 10_000_000
+"""Resolution of `density`."""
 
 KEPT_CLAIMS: Final = 20
 """Per event, group and verdict; all are counted."""
@@ -59,6 +62,8 @@ class Heard:
     """By event, from 0."""
     deliveries: list[Counter[tuple[str, str]]]
     """Probes by (address, machine), by event."""
+    density: dict[tuple[str, str, Verdict], Counter[int]] = field(default_factory=dict)
+    """Claims by group, host and verdict, and by the bin of time since the first event."""
     wrong_claims: list[SeenClaim] = field(default_factory=list)
     first_wrong: dict[tuple[int, bool], str] = field(default_factory=dict)
     """By event and whether it is mere traffic: the first one, as text."""
@@ -179,6 +184,9 @@ class _Hearing:
         verdict = self._bench.verdict(group, port.machine, time_ns, claim)
         key = (group.name, port.machine, claim.kind, claim.ethernet_source, verdict)
         self.heard.claims[event][key] += 1
+        if claim.kind is not Kind.TRAFFIC:
+            bins = self.heard.density.setdefault((group.name, port.machine, verdict), Counter())
+            bins[(time_ns - self._zero_ns) // BIN_NS] += 1
         if verdict is not Verdict.RIGHT:
             self._keep(time_ns, event, port, group, claim, verdict)
 

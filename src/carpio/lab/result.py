@@ -23,6 +23,7 @@ __all__ = [
     "Cable",
     "CapturedPort",
     "ClaimCount",
+    "ClaimDensity",
     "Configuration",
     "Delivery",
     "Event",
@@ -211,6 +212,20 @@ class ClaimCount:
     verdict: str
     """`right`, `wrong MAC`, `right MAC, not master`, `before first advert`, `reverse lie`."""
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimDensity:
+    """When a host claimed addresses of a group with one verdict; `traffic` is not counted."""
+
+    group: str
+    host: str
+    verdict: str
+    bin_s: float
+    bins: tuple[int, ...]
+    """Numbers of the bins that have claims, ascending; bin n begins at n * bin_s."""
+    counts: tuple[int, ...]
+    """Claims in each of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,6 +429,7 @@ class Result:
     roles: tuple[Role, ...] = ()
     adverts: tuple[SeenAdvert, ...] = ()
     wrong_claims: tuple[SeenClaim, ...] = ()
+    claim_density: tuple[ClaimDensity, ...] = ()
     silences: tuple[Silence, ...] = ()
     forwarding: tuple[ForwardingChange, ...] = ()
     neighbours: tuple[NeighbourChange, ...] = ()
