@@ -54,6 +54,7 @@ class Notes:
         if text:
             with self._lock:
                 self._stdout.write(text)
+                self._stdout.flush()
 
     def remark(self, label: str, text: str) -> None:
         """Tell what went wrong."""
