@@ -12,7 +12,7 @@ import pytest
 from tests.helpers.lab import need
 from tests.helpers.netns import names
 
-from carpio.bsd.namespace import enter_namespace
+from carpio.bsd.namespace import enter_namespace, knows_namespace
 from carpio.errors import PlatformError
 
 CARPIO = Path(sys.executable).with_name("carpio")
@@ -56,3 +56,10 @@ def test_settings_of_linux_are_those_of_the_namespace_that_was_entered(namespace
     assert told == f"net.inet.ip.forwarding: {old} -> {new}\n"
     assert run(*inside).strip() == new
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == before
+
+
+def test_it_is_known_which_names_are_those_of_ip_netns(tmp_path) -> None:
+    (tmp_path / "web").touch()
+    assert knows_namespace("web", tmp_path)
+    for name in ("www", "", ".", "..", "../web", "a/b"):
+        assert not knows_namespace(name, tmp_path)

@@ -9,10 +9,15 @@ from typing import Final
 
 from carpio.errors import PlatformError
 
-__all__ = ["enter_namespace"]
+__all__ = ["enter_namespace", "knows_namespace"]
 
 _NAMED: Final = Path("/run/netns")
 _CLONE_NEWNET: Final = 0x40000000
+
+
+def knows_namespace(name: str, named: Path = _NAMED) -> bool:
+    """Return whether ip-netns(8) lists it."""
+    return "/" not in name and name not in ("", ".", "..") and (named / name).exists()
 
 
 def enter_namespace(name: str, named: Path = _NAMED) -> None:

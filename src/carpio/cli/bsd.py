@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from carpio.bsd.names import COMMANDS
 from carpio.cli.environment import Environment
+from carpio.errors import CarpioError
 
 if TYPE_CHECKING:
     from carpio.bsd.world import World
@@ -40,8 +41,10 @@ def _world(name: str, environment: Environment, control: Path) -> World:
     from carpio.bsd.world import World
 
     def enter(namespace: str) -> None:
-        from carpio.bsd.namespace import enter_namespace
+        from carpio.bsd.namespace import enter_namespace, knows_namespace
 
+        if not knows_namespace(namespace):
+            namespace = _network_of_jail(namespace, environment)
         enter_namespace(namespace)
 
     def start() -> None:
@@ -67,3 +70,19 @@ def _world(name: str, environment: Environment, control: Path) -> World:
         start_daemon=start,
         links=links,
     )
+
+
+def _network_of_jail(name: str, environment: Environment) -> str:
+    """Return the network namespace of the jail of that name or jid. Raises CarpioError.
+
+    A name that no jail has is returned as it is.
+    """
+    from carpio.jail.registry import FileRegistry, state_directory
+
+    registry = FileRegistry(state_directory(environment.environ), environment.remark)
+    jail = registry.find(name)
+    if jail is None:
+        return name
+    if jail.values.get("vnet") != "new":
+        raise CarpioError(f'jail "{name}" has no vnet: it shares the network of the host')
+    return f"jail-{jail.name}"

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from carpio.errors import PlatformError
 
-__all__ = ["NAMED_NAMESPACES", "Namespace", "named_namespaces", "socket_cookie"]
+__all__ = ["NAMED_NAMESPACES", "Namespace", "known_name", "named_namespaces", "socket_cookie"]
 
 _T = TypeVar("_T")
 _CLONE_NEWNET = 0x40000000
@@ -166,6 +166,13 @@ def _is_home_of(process: int, link: str) -> bool:
     with suppress(OSError):
         return process != 0 and os.readlink(f"/proc/{process}/ns/net") == link
     return False
+
+
+def known_name(name: str) -> str:
+    """Return the name in ip-netns(8) of what is called `name`, maybe a jail."""
+    of_jail = _JAIL_PREFIX + name
+    is_jail = not (NAMED_NAMESPACES / name).exists() and (NAMED_NAMESPACES / of_jail).exists()
+    return of_jail if is_jail else name
 
 
 def socket_cookie(opened: socket.socket) -> str:

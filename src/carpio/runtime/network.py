@@ -31,7 +31,7 @@ from carpio.core.model import EngineView, InstanceKey
 from carpio.errors import PlatformError
 from carpio.runtime.caller import Caller
 from carpio.runtime.draft import Draft, StepRefused
-from carpio.runtime.namespace import Namespace, named_namespaces
+from carpio.runtime.namespace import Namespace, known_name, named_namespaces
 from carpio.runtime.network_view import network_view
 from carpio.runtime.operations import Operator
 from carpio.runtime.plan import Others, Plan, plan
@@ -246,9 +246,9 @@ def _names_elsewhere(here: Namespace) -> Iterable[str]:
 
 
 def _open_other(name: str, caller: Caller, closing: ExitStack) -> Namespace:
-    """Open the namespace of a jail, until `closing`. Raises StepRefused."""
+    """Open the namespace of a jail, or of that name, until `closing`. Raises StepRefused."""
     try:
-        namespace = Namespace(namespace_name(name))
+        namespace = Namespace(known_name(namespace_name(name)))
     except (Unusable, PlatformError) as error:
         raise StepRefused(errno.ESRCH, f'jail "{name}" not found') from error
     closing.callback(namespace.close)
