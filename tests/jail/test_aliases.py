@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.helpers.control import serving
 from tests.helpers.ifconfig import PaperDaemon
@@ -79,7 +79,7 @@ def test_a_daemon_that_does_not_answer_in_time_is_told(tmp_path: Path) -> None:
         silent.bind(str(tmp_path / "s"))
         silent.listen()
         called = interfaces_at(tmp_path / "s").ifconfig(["em0", "10.0.0.1/24", "alias"], 1)
-    assert replace(called, texts=()) == Called(is_good=False, is_timed_out=True)
+    assert msgspec.structs.replace(called, texts=()) == Called(is_good=False, is_timed_out=True)
 
 
 def test_all_addresses_are_told_with_their_groups(tmp_path: Path) -> None:

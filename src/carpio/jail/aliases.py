@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
+
+import msgspec
 
 from carpio.bsd.world import PATIENCE_S, World
 from carpio.control.client import ControlClient
@@ -18,8 +19,7 @@ from carpio.control.client import ControlClient
 __all__ = ["Called", "DaemonInterfaces", "HeldAddress", "Interfaces", "same_address"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldAddress:
+class HeldAddress(msgspec.Struct, frozen=True, kw_only=True):
     """An address that is on an interface of the caller's network namespace."""
 
     interface: str
@@ -29,8 +29,7 @@ class HeldAddress:
     """Of the group that it belongs to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Called:
+class Called(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a call of ifconfig."""
 
     is_good: bool

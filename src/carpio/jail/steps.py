@@ -7,8 +7,9 @@ goes with it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 from carpio.jail.addresses import AddressSetting
 from carpio.jail.judge import Setpoint
@@ -35,55 +36,54 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class _Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What may hold a passphrase is not shown. (A dataclass takes thirty times as long to make.)"""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class Run(_Step, frozen=True, kw_only=True):
     """Run one value of a parameter, on the host or in the jail. It has no undo."""
 
     parameter: str
-    value: str = field(repr=False)
+    value: str
     is_in_jail: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunWords:
+class RunWords(_Step, frozen=True, kw_only=True):
     """Run the command of the command line in the jail. It has no undo."""
 
-    argv: tuple[str, ...] = field(repr=False)
+    argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddAlias:
+class AddAlias(_Step, frozen=True, kw_only=True):
     """Put an address on its interface, or hold it back; the undo takes it off."""
 
     setting: AddressSetting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
+class Mount(_Step, frozen=True, kw_only=True):
     """Mount a line; the undo unmounts it."""
 
     line: MountLine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettleAliases:
+class SettleAliases(_Step, frozen=True, kw_only=True):
     """See to the addresses that were held back. What it adds is undone with its AddAlias."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Make:
+class Make(_Step, frozen=True, kw_only=True):
     """Make the jail; the undo removes it, and moves its interfaces back before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GiveInterface:
+class GiveInterface(_Step, frozen=True, kw_only=True):
     """Move an interface into the jail; it comes back when that is removed."""
 
     interface: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LetGo:
+class LetGo(_Step, frozen=True, kw_only=True):
     """Take temporary persistence back: without processes the jail is gone now."""
 
 
@@ -92,18 +92,15 @@ CreationStep: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terminate:
+class Terminate(_Step, frozen=True, kw_only=True):
     """Send SIGTERM to all processes of the jail, and wait."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmake:
+class Unmake(_Step, frozen=True, kw_only=True):
     """Remove the jail with all its processes, mounts and the jails below it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropAliases:
+class DropAliases(_Step, frozen=True, kw_only=True):
     """Take off all addresses that were put on interfaces for the jail, the last first."""
 
 
