@@ -1,0 +1,336 @@
+"""All that can come of a group within a horizon, in each order of deliveries, losses and faults.
+
+A state is what the hosts are, which adverts are on their way, and since when there is something
+to complain of; times are relative to now, so that equal situations at different times are one
+state. Time passes when a deadline is met, and only then. Deadlines that are close are met in any
+order, and in one moment; adverts arrive in any order, or are lost, as long as none takes longer
+than `delay`. States are searched breadth first, so that what is broken is shown by one of the
+shortest ways to it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import ge, le
+from typing import Final, NamedTuple, TypeAlias
+
+from carpio.core.election import interval
+from carpio.core.engine import Engine
+from carpio.core.model import EngineConfig
+from carpio.sim.premises import Bounds
+from carpio.sim.reaction import Advert, EngineMaker, Host
+from carpio.sim.stance import Outcome, Stance, Stances
+from carpio.sim.units import shown
+
+__all__ = ["Horizon", "Progress", "Result", "explore_all"]
+
+_STEPS_TO_TELL: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """How far to look. Times are in nanoseconds."""
+
+    deadlines: int = 6
+    """Of each host."""
+    faults: int = 2
+    """Begun in all; that they end is not counted."""
+    has_free_losses: bool = True
+    """Any number of adverts can be lost, each for one host; else each counts as a fault."""
+    lateness: int = 20_000_000
+    """Deadlines within this time are met in any order: longer than the turns after a bow-out."""
+    delay: int = 500_000_000
+    """An advert takes at most so long; 0: it arrives before time passes."""
+
+    @classmethod
+    def of(cls, hosts: int) -> Horizon:
+        """Return what can be explored in minutes with so many hosts."""
+        return cls() if hosts < 3 else cls(has_free_losses=False, delay=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What was found."""
+
+    hosts: int
+    states: int
+    transitions: int
+    depth: int
+    """Steps of the longest of the shortest ways."""
+    questions: int
+    """Different ones that were put to the engine."""
+    broken: str = ""
+    way: tuple[str, ...] = ()
+    """How to come there, step by step."""
+
+
+class Message(NamedTuple):
+    """An advert on its way to one host."""
+
+    to: int
+    sender: int
+    age: int
+    advert: Advert
+
+
+class World(NamedTuple):
+    """One state."""
+
+    hosts: tuple[Stance, ...]
+    flight: tuple[Message, ...]
+    calm: int
+    """When the last lost advert has no consequences any more, from now; at least 0."""
+    start: int
+    """Since when there has been something to complain of; not before `calm`."""
+
+
+class Step(NamedTuple):
+    """What can happen in a state, and what is then."""
+
+    what: str
+    host: int
+    detail: Message | int | None
+    world: World
+    left: Budget
+    broken: str
+
+
+Budget: TypeAlias = tuple[int, ...]
+"""What is left: faults, and deadlines of each host."""
+Progress: TypeAlias = Callable[[int, int, int], None]
+"""Told of states, transitions, and states that wait."""
+
+
+def explore_all(
+    configs: Sequence[EngineConfig],
+    horizon: Horizon | None = None,
+    *,
+    progress: Progress = lambda states, transitions, waiting: None,
+    engine: EngineMaker = Engine,
+) -> Result:
+    """Look at all that hosts with these configurations, of one group, can come to."""
+    return _Exploration(configs, horizon or Horizon.of(len(configs)), engine).run(progress)
+
+
+class _Exploration:
+    """One search."""
+
+    def __init__(
+        self, configs: Sequence[EngineConfig], horizon: Horizon, engine: EngineMaker
+    ) -> None:
+        self._hosts = [Host(number, config, engine) for number, config in enumerate(configs)]
+        self._bounds = Bounds.of([host.group for host in self._hosts])
+        self._horizon = horizon
+        self._wrongs: dict[tuple[Stance, ...], tuple[str, int]] = {}
+        self._known: dict[World, list[Budget]] = {}
+        self._came_from: dict[World, World] = {}
+        self._transitions = 0
+
+    def run(self, progress: Progress) -> Result:
+        """Search until nothing is left or something is broken."""
+        horizon = self._horizon
+        budget: Budget = (horizon.faults, *(horizon.deadlines for _ in self._hosts))
+        booted = tuple(Stances(host).of(None).ends[0][1].stance for host in self._hosts)
+        first = self._settled(World(booted, (), 0, 0))
+        self._known[first] = [budget]
+        waiting: deque[tuple[World, Budget, int]] = deque([(first, budget, 0)])
+        depth = 0
+        while waiting:
+            world, budget, depth = waiting.popleft()
+            if budget not in self._known[world]:
+                continue  # a richer one came meanwhile
+            for step in self._steps(world, budget):
+                self._transitions += 1
+                if not self._transitions % _STEPS_TO_TELL:
+                    progress(len(self._known), self._transitions, len(waiting))
+                if step.broken:
+                    return self._result(depth + 1, step.broken, (*self._way(world), _told(step)))
+                if self._is_news(step.world, step.left):
+                    self._came_from.setdefault(step.world, world)
+                    waiting.append((step.world, step.left, depth + 1))
+        return self._result(depth, "", ())
+
+    def _result(self, depth: int, broken: str, way: tuple[str, ...]) -> Result:
+        return Result(
+            hosts=len(self._hosts),
+            states=len(self._known),
+            transitions=self._transitions,
+            depth=depth,
+            questions=sum(host.asked for host in self._hosts),
+            broken=broken,
+            way=way,
+        )
+
+    def _is_news(self, world: World, left: Budget) -> bool:
+        """Note a state; False when it was reached with as much left, or more."""
+        budgets = self._known.get(world)
+        if budgets is None:
+            self._known[world] = [left]
+            return True
+        if any(all(map(ge, other, left)) for other in budgets):
+            return False
+        budgets[:] = [other for other in budgets if not all(map(le, other, left))]
+        budgets.append(left)
+        return True
+
+    def _way(self, world: World) -> tuple[str, ...]:
+        """Return the steps to a state; they are found again, to keep none of them in mind."""
+        steps: list[str] = []
+        plenty = (1, *(1 for _ in self._hosts))
+        while world in self._came_from:
+            before = self._came_from[world]
+            step = next(step for step in self._steps(before, plenty) if step.world == world)
+            steps.append(_told(step))
+            world = before
+        return tuple(reversed(steps))
+
+    # -- what can happen -----------------------------------------------------------------------
+
+    def _steps(self, world: World, left: Budget) -> Iterator[Step]:
+        yield from self._messages(world, left)
+        yield from self._deadlines(world, left)
+        for number, stance in enumerate(world.hosts):
+            for act, outcome in stance.ends:
+                after = self._after(world, number, outcome, is_fault=True)
+                yield Step(act.value, number, None, after, left, outcome.broken)
+        if left[0]:
+            yield from self._faults(world, (left[0] - 1, *left[1:]))
+
+    def _messages(self, world: World, left: Budget) -> Iterator[Step]:
+        before = None
+        for number, message in enumerate(world.flight):
+            if message == before:
+                continue
+            before = message
+            rest = world._replace(flight=world.flight[:number] + world.flight[number + 1 :])
+            to, advert = message.to, message.advert
+            stance = world.hosts[to]
+            outcome = stance.hears(advert)
+            yield Step("hears", to, message, self._after(rest, to, outcome), left, outcome.broken)
+            if interval(advert.advbase, advert.advskew) == stance.rank.interval:
+                outcome = stance.hears(advert._replace(equal=True))
+                after = self._after(rest, to, outcome)
+                yield Step("hears what equals its own", to, message, after, left, outcome.broken)
+            is_free = self._horizon.has_free_losses
+            if not message.age and (is_free or left[0]):  # lost later is no different
+                lost = self._settled(rest._replace(calm=self._bounds.echo))
+                fewer = left if is_free else (left[0] - 1, *left[1:])
+                yield Step("does not get", to, message, lost, fewer, "")
+
+    def _deadlines(self, world: World, left: Budget) -> Iterator[Step]:
+        lateness = self._horizon.lateness
+        first = min((one.due for one in world.hosts if one.due is not None), default=0)
+        oldest = max((one.age for one in world.flight), default=0)
+        for number, stance in enumerate(world.hosts):
+            due = stance.due
+            if due is None or not left[1 + number] or due > max(first, 0) + lateness:
+                continue
+            passed = due if due > lateness else 0
+            if world.flight and oldest + passed > self._horizon.delay:
+                continue  # adverts arrive, or are lost, first
+            fewer = (*left[: 1 + number], left[1 + number] - 1, *left[2 + number :])
+            broken = self._complaint(world, passed)
+            if broken:
+                yield Step("deadline", number, passed, world, fewer, broken)
+                continue
+            hosts = [one.later(passed) if passed else one for one in world.hosts]
+            if not passed and due > 0:
+                hosts[number] = stance.later(due)
+            flight = world.flight
+            if passed:
+                flight = tuple(one._replace(age=one.age + passed) for one in flight)
+            calm = max(world.calm - passed, 0)
+            then = World(tuple(hosts), flight, calm, world.start - passed)
+            outcome = hosts[number].deadline
+            after = self._after(then, number, outcome)
+            yield Step("deadline", number, passed, after, fewer, outcome.broken)
+
+    def _faults(self, world: World, left: Budget) -> Iterator[Step]:
+        for number, stance in enumerate(world.hosts):
+            for act, outcome in stance.faults:
+                after = self._after(world, number, outcome, is_fault=True)
+                yield Step(act.value, number, None, after, left, outcome.broken)
+        before = None
+        for message in world.flight:
+            if message == before:
+                continue
+            before = message
+            flight = tuple(sorted((*world.flight, message)))
+            yield Step("gets twice", message.to, message, world._replace(flight=flight), left, "")
+            sender = world.hosts[message.sender]
+            if sender.is_up:
+                outcome = sender.hears_itself(message.advert)
+                after = self._after(world, message.sender, outcome)
+                yield Step("hears itself", message.sender, message, after, left, outcome.broken)
+
+    # -- what comes of it ------------------------------------------------------------------------
+
+    def _after(
+        self, world: World, number: int, outcome: Outcome, *, is_fault: bool = False
+    ) -> World:
+        stance, hosts, flight = outcome.stance, world.hosts, world.flight
+        if not stance.is_up and flight:
+            flight = tuple(one for one in flight if one.to != number)
+        if outcome.said:
+            others = [to for to, one in enumerate(hosts) if to != number and one.is_up]
+            said = [Message(to, number, 0, advert) for advert in outcome.said for to in others]
+            flight = tuple(sorted((*flight, *said)))
+        calm = self._bounds.echo if hosts[number].is_mute and not stance.is_mute else world.calm
+        start = calm if is_fault or outcome.is_change else world.start
+        hosts = (*hosts[:number], stance, *hosts[number + 1 :])
+        return self._settled(World(hosts, flight, calm, start))
+
+    def _settled(self, world: World) -> World:
+        """Forget since when, if there is nothing to complain of."""
+        calm, start = world.calm, world.start
+        if start != calm and (start < calm > 0 or not self._wrong(world.hosts)[0]):
+            return World(world.hosts, world.flight, calm, calm)
+        return world
+
+    def _wrong(self, hosts: tuple[Stance, ...]) -> tuple[str, int]:
+        """Return what may not stay as it is, and for how long it may."""
+        found = self._wrongs.get(hosts)
+        if found is None:
+            found = self._wrongs[hosts] = self._judged(hosts)
+        return found
+
+    def _judged(self, hosts: tuple[Stance, ...]) -> tuple[str, int]:
+        if any(one.is_mute for one in hosts):
+            return "", 0  # not every pair delivers
+        masters = [number for number, one in enumerate(hosts) if one.is_master]
+        able = [number for number, one in enumerate(hosts) if one.is_able]
+        if len(masters) > 1:
+            return f"two masters, {_names(masters)},", self._bounds.two
+        if not masters:
+            what = f"no master, and {_names(able)} could be one," if able else ""
+            return what, self._bounds.none
+        mine = hosts[masters[0]].rank
+        for number in able:
+            rank = hosts[number].rank
+            if rank.preempt and rank.interval < mine.interval:
+                what = f"{_names(masters)} is master, {_names([number])} is better and preempts,"
+                return what, self._bounds.best
+        return "", 0
+
+    def _complaint(self, world: World, passed: int) -> str:
+        """Say what would last too long if so much time passed."""
+        what, bound = self._wrong(world.hosts)
+        is_over = what and passed - world.start > bound
+        return f"{what} for more than {shown(bound)}" if is_over else ""
+
+
+def _names(numbers: Sequence[int]) -> str:
+    return " and ".join("abcdefgh"[number] for number in numbers)
+
+
+def _told(step: Step) -> str:
+    name, detail = _names([step.host]), step.detail
+    if isinstance(detail, int):
+        return f"{shown(detail)} pass, {name}: {step.what}"
+    if detail is None:
+        return f"{name}: {step.what}"
+    advert = detail.advert
+    what = "bow-out" if advert.bow_out else f"advert {advert.advbase}/{advert.advskew}"
+    return f"{name}: {step.what}: {_names([detail.sender])}'s {what}, IPv{advert.family}"
