@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,10 +22,12 @@ from tests.helpers.jls import (
 
 from carpio.bsd.world import World
 from carpio.errors import CarpioError
-from carpio.jail.jls import list_jails
+from carpio.jail.jls import list_jails, run
 from carpio.jail.jls_values import is_shown, value_of
+from carpio.jail.makers import myself
 from carpio.jail.parameters import PARAMETERS, Fate, Kind, Parameter
 from carpio.jail.ports import Record
+from carpio.jail.registry import FileRegistry
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts" / "jls"
 ALL = [one for file in sorted(TRANSCRIPTS.glob("*.txt")) for one in read_jls_transcripts(file)]
@@ -43,18 +46,22 @@ RICH = [
 ]  # fmt: skip
 
 
-def called(records: list[Record], *argv: str) -> tuple[int, str, str]:
-    """Call jls; return its exit status, output and remarks."""
-    out, err = io.StringIO(), io.StringIO()
-    world = World(
+def world_of(out: io.StringIO, err: io.StringIO, **environ: str) -> World:
+    return World(
         stdin=io.StringIO(),
         stdout=out,
         stderr=err,
-        environ={},
+        environ=environ,
         control=Path("/nowhere"),
         enter=lambda _: None,
         start_daemon=lambda: None,
     )
+
+
+def called(records: list[Record], *argv: str) -> tuple[int, str, str]:
+    """Call jls; return its exit status, output and remarks."""
+    out, err = io.StringIO(), io.StringIO()
+    world = world_of(out, err)
     try:
         status = list_jails(argv, world, PaperRegistry(records))
     except CarpioError as error:  # as carpio.bsd.main does
@@ -67,6 +74,21 @@ def called(records: list[Record], *argv: str) -> tuple[int, str, str]:
 def test_a_call_says_what_its_transcript_tells(transcript: JlsTranscript) -> None:
     expected = (transcript.status, transcript.stdout, transcript.stderr)
     assert called(transcript.records, *transcript.argv) == expected
+
+
+def test_records_are_read_from_the_directory_of_jails(tmp_path: Path) -> None:
+    state = tmp_path / "jails"
+    registry = FileRegistry(state, lambda _: None)
+    registry.put(replace(record_of(["jid=1", "name=www"]), holder=myself()))
+    registry.put(record_of(["jid=2", "name=gone"]))  # its process never was
+    (state / "3.json").write_text("{")
+    out, err = io.StringIO(), io.StringIO()
+    world = world_of(out, err, CARPIO_JAIL_STATE=str(state))
+    assert run(["name", "dying"], world) == 0
+    assert out.getvalue() == "www false\n"
+    assert err.getvalue().startswith(f"jls: {state}/3.json: damaged")
+    assert run(["-d", "name", "dying"], world) == 0
+    assert out.getvalue() == "www false\nwww false\ngone true\n"
 
 
 def test_no_passphrase_of_a_vhid_is_printed() -> None:
