@@ -16,7 +16,17 @@ from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from typing import Final
 
-__all__ = ["Hook", "Program", "attach", "attached", "cgroup2_error", "detach", "load"]
+__all__ = [
+    "DeviceHook",
+    "DeviceProgram",
+    "Hook",
+    "Program",
+    "attach",
+    "attached",
+    "cgroup2_error",
+    "detach",
+    "load",
+]
 
 
 @unique
@@ -34,11 +44,27 @@ class Hook(IntEnum):
     SENDMSG6 = 15
 
 
+@unique
+class DeviceHook(IntEnum):
+    """The hook that is no matter of the network."""
+
+    DEVICE = 6
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A program for one hook. The name, at most 15 letters, is how it is found again."""
 
     hook: Hook
+    name: str
+    code: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceProgram:
+    """A program that allows devices."""
+
+    hook: DeviceHook
     name: str
     code: bytes = field(repr=False)
 
@@ -52,11 +78,13 @@ _PROG_QUERY: Final = 16
 
 _CGROUP_SKB: Final = 8
 _CGROUP_SOCK: Final = 9
+_CGROUP_DEVICE: Final = 15
 _CGROUP_SOCK_ADDR: Final = 18
-_KINDS: Final = {
+_KINDS: Final[Mapping[Hook | DeviceHook, int]] = {
     Hook.INGRESS: _CGROUP_SKB,
     Hook.EGRESS: _CGROUP_SKB,
     Hook.SOCKET: _CGROUP_SOCK,
+    DeviceHook.DEVICE: _CGROUP_DEVICE,
 }
 """bpf_prog_type of a hook; of all others it is _CGROUP_SOCK_ADDR."""
 _ALLOW_MULTI: Final = 2
@@ -84,7 +112,7 @@ _FSOPEN: Final = 430
 """The same on all machines."""
 
 
-def load(program: Program) -> int:
+def load(program: Program | DeviceProgram) -> int:
     """Return a descriptor of a program that the kernel has checked. Raises OSError.
 
     The text of an error is why the kernel did not believe in the program.
@@ -103,7 +131,7 @@ def load(program: Program) -> int:
         raise OSError(code, " / ".join(text[-6:]) or os.strerror(code)) from error
 
 
-def _load(program: Program, log: ctypes.Array[ctypes.c_char] | None) -> int:
+def _load(program: Program | DeviceProgram, log: ctypes.Array[ctypes.c_char] | None) -> int:
     code, terms = ctypes.create_string_buffer(program.code), ctypes.create_string_buffer(b"BSD")
     log_words = (0, 0, 0) if log is None else (1, _LOG_SIZE, ctypes.addressof(log))
     kind = _KINDS.get(program.hook, _CGROUP_SOCK_ADDR)
@@ -125,7 +153,9 @@ def _load(program: Program, log: ctypes.Array[ctypes.c_char] | None) -> int:
     )
 
 
-def attach(cgroup: int, hook: Hook, program: int, instead_of: int | None = None) -> None:
+def attach(
+    cgroup: int, hook: Hook | DeviceHook, program: int, instead_of: int | None = None
+) -> None:
     """Attach a loaded program to a cgroup, or let it take the place of one. Raises OSError."""
     flags = _ALLOW_MULTI if instead_of is None else _ALLOW_MULTI | _REPLACE
     _bpf(_PROG_ATTACH, struct.pack("=IIIII", cgroup, program, hook, flags, instead_of or 0))

@@ -136,10 +136,12 @@ class Cgroups:
             with suppress(OSError):
                 above.rmdir()
 
-    def join_top(self) -> None:
+    def leave(self) -> None:
         """Take this process out of the cgroup of a jail."""
-        with suppress(OSError):
-            (self.top() / "cgroup.procs").write_text("0")
+        for directory in (Path(f"/proc/self/fd/{self.mount}"), self.top()):
+            with suppress(OSError):  # there may be no processes above where controllers are in use
+                (directory / "cgroup.procs").write_text("0")
+                return
 
 
 def is_populated(directory: Path) -> bool:

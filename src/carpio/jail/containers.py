@@ -15,6 +15,7 @@ from typing import Final
 from carpio.errors import PlatformError
 from carpio.jail.bundle import ipc_mode
 from carpio.jail.cgroups import Part
+from carpio.jail.devices import allow_small_dev
 from carpio.jail.holder import holder_of, is_same
 from carpio.jail.judge import Setpoint
 from carpio.jail.netns import JailNetwork
@@ -117,6 +118,7 @@ class OciContainers:
         jid, cgroups = record.jid, self.site.cgroups
         network = JailNetwork(self.site.provide(jid))
         cgroups.make(jid)
+        allow_small_dev(cgroups.path(jid))
         policy = policy_of(record.values)
         if not policy.is_free:
             restrict(cgroups.path(jid), policy)

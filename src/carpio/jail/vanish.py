@@ -24,7 +24,7 @@ def vanish(state: Path, jid: int, holder: Holder) -> bool:
     """End the jail if it still is the same, and still has no processes; return whether it was."""
     registry = FileRegistry(state, lambda _: None)
     containers = OciContainers(state)
-    containers.site.cgroups.join_top()  # or this process would end itself
+    containers.site.cgroups.leave()  # or this process would end itself
     with registry.locked():
         record = registry.find(str(jid))
         if record is None or record.holder != holder:
