@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -157,6 +158,17 @@ def test_any_text_survives_the_line(text: str) -> None:
     again = record_of(shlex.split(line))
     assert again.values["meta.x"] == text
     assert again.values["host.hostname"] == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["it's", 'say "x"', "$HOME", "it's `id`", "a\\b", "'\\\"$x", "a;b", "*", "a\nb", "~", "#"],
+)
+def test_a_shell_reads_the_line_as_it_is_meant(text: str) -> None:
+    line = settable_line(record_of(["jid=1", f"meta.x={text}"]))
+    script = f'for word in {line.strip()}; do printf "%s\\0" "$word"; done'
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert record_of(done.stdout.split("\0")[:-1]).values["meta.x"] == text
 
 
 # -- for programs ------------------------------------------------------------------------------

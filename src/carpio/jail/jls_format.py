@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 from xml.sax.saxutils import escape
@@ -121,16 +122,19 @@ def _text(value: Setpoint, *, is_quoted: bool, empty: str) -> str:
 
 
 _PLAIN: Final = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
+_EXPANDED: Final = re.compile("[$`]")
+"""What the shell looks for also between double quotes."""
 
 
 def _quoted(text: str) -> str:
     """Return a word that the shell reads as this text."""
     if _PLAIN.fullmatch(text):
         return text
-    if "'" in text or _PLAIN.fullmatch(text.replace(" ", "").replace("\t", "")):
-        inner = "".join(f"\\{c}" if c in '"\\$`' else c for c in text)
+    without_blanks = text.replace(" ", "").replace("\t", "")
+    if _PLAIN.fullmatch(without_blanks) or ("'" in text and not _EXPANDED.search(text)):
+        inner = "".join(f"\\{c}" if c in '"\\' else c for c in text)
         return f'"{inner}"'
-    return f"'{text}'"
+    return shlex.quote(text)
 
 
 # -- for programs ------------------------------------------------------------------------------
