@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from carpio.sim.frames import Echo, Frame, arp_request, claims_of, echo_frame, solicitation
+from carpio.wire.packet import Datagram
 
 __all__ = ["CacheEntry", "Client", "Probes"]
 
@@ -99,6 +100,8 @@ class Client:
             if packet.is_reply and number is not None and self.probes[number].is_waiting:
                 self.probes[number].is_waiting = False
                 self.probes[number].answered += 1
+            return
+        if type(packet) is Datagram:
             return
         for address, mac in claims_of(frame):
             entry = self.cache.get(address)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple
 
 from carpio.core.events import DatagramReceived
@@ -15,6 +15,7 @@ from carpio.wire.arp import ArpMessage
 from carpio.wire.checksum import internet_checksum
 from carpio.wire.constants import (
     BROADCAST_MAC,
+    CARP_LENGTH,
     ETHERTYPE_ARP,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
@@ -31,6 +32,7 @@ from carpio.wire.ndp import NeighbourMessage
 from carpio.wire.packet import Datagram, dissect
 
 __all__ = [
+    "AdvertFrames",
     "Echo",
     "Frame",
     "arp_reply",
@@ -51,6 +53,8 @@ _SOLICITED_OVERRIDE: Final = 0x60000000
 _SOLICITED_NODE: Final = bytes.fromhex("ff0200000000000000000001ff")
 _ICMPV4: Final = 1
 _HOPS: Final = 64
+_PAYLOAD: Final = Datagram._fields.index("payload")
+_new_frame: Final = object.__new__
 _ECHO: Final = {4: (8, 0), 16: (128, 129)}
 """ICMP types of echo request and reply by the length of the address (RFC 792, RFC 4443)."""
 
@@ -66,9 +70,11 @@ class Echo(NamedTuple):
 class Frame:
     """One Ethernet frame, taken apart once for all that hear it."""
 
-    __slots__ = ("data", "destination", "heard", "packet", "source")
+    __slots__ = ("data", "destination", "heard", "packet", "source", "source_address")
 
     def __init__(self, data: bytes) -> None:
+        self.source_address: IPv4Address | IPv6Address | None = None
+        """The source of an advert, where it is known already."""
         self.heard: DatagramReceived | None = None
         """What an engine is told of it; the same for all that hear it on a carpdev of one name."""
         self.data = data
@@ -80,6 +86,32 @@ class Frame:
     def __str__(self) -> str:
         """What it says, and all its bytes."""
         return f"{_described(self.packet)} ({self.data.hex()})"
+
+
+class AdvertFrames:
+    """Adverts behind one header, which is built, and taken apart, once for all of them."""
+
+    __slots__ = ("_address", "_datagram", "_destination", "_header", "_source")
+
+    def __init__(self, header: bytes) -> None:
+        """`header`: all in front of the payload, lengths and checksum included."""
+        sample = Frame(header + bytes(CARP_LENGTH))
+        assert isinstance(sample.packet, Datagram)  # noqa: S101 - it is made for adverts
+        self._header = header
+        self._destination, self._source = sample.destination, sample.source
+        self._address = sample.packet.source_address
+        self._datagram = tuple(sample.packet[:_PAYLOAD])
+
+    def with_payload(self, payload: bytes) -> Frame:
+        """Return what `Frame` makes of header and payload; no layer below checks the payload."""
+        frame = _new_frame(Frame)
+        frame.data = self._header + payload
+        frame.destination = self._destination
+        frame.source = self._source
+        frame.packet = Datagram(*self._datagram, payload)
+        frame.source_address = self._address
+        frame.heard = None
+        return frame
 
 
 def claims_of(frame: Frame) -> Iterator[tuple[bytes, bytes]]:

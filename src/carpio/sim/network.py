@@ -133,10 +133,12 @@ class Segment:
         for other in self.ports:
             if other is port:
                 continue
-            if family is not None and family in other.filtered:
+            if other.filtered and family in other.filtered:
                 self._note_loss(frame, port, other, now)
-                continue
-            self._pass(port, other, frame, now)
+            elif other.inbound:
+                self._pass(port, other, frame, now)
+            elif other.is_up and other.sides == port.sides:
+                other.owner.receive(frame, now)
 
     def _pass(self, port: Port, other: Port, frame: Frame, now: int) -> None:
         if not other.is_up or other.sides != port.sides:

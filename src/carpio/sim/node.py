@@ -2,26 +2,19 @@
 
 The loop does what the daemon's does, in its order: what was read, gates that the kernel closed,
 deadlines; effects in the phases of the daemon's performer; what comes of them before anything
-that happened later. Performing takes no time; a deadline is noticed a seeded moment late. Knows
-how a host lives and dies; must not know faults, other hosts, or what must hold. One class, and
-long, because life, loop and performing share the state of one machine.
+that happened later. A deadline is noticed a seeded moment late. Knows how a host lives and dies;
+must not know faults, other hosts, or what must hold.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from carpio.core.effects import (
-    Effect,
-    ReportDemotion,
-    ReportDrop,
-    ReportTransition,
-    SendAdvertisement,
-)
+from carpio.core.effects import Effect
 from carpio.core.engine import Engine
 from carpio.core.events import (
     AddressesAvailable,
@@ -34,37 +27,21 @@ from carpio.core.events import (
     Event,
     LinkWentDown,
     LinkWentUp,
-    SendFailed,
-    SendSucceeded,
     Started,
     Stopped,
 )
-from carpio.core.model import EngineConfig, InstanceConfig, InstanceKey, Nanoseconds, State
-from carpio.core.phases import Batch
+from carpio.core.model import EngineConfig, InstanceKey, Nanoseconds, State
 from carpio.sim.clock import MachineClock
-from carpio.sim.datapath import Datapath, NaiveDatapath, announcements
+from carpio.sim.datapath import Datapath, NaiveDatapath
 from carpio.sim.entropy import stream
 from carpio.sim.frames import Frame
-from carpio.sim.network import Port, Segment
-from carpio.wire.constants import (
-    CARP_GROUP_V4_MAC,
-    CARP_GROUP_V6_MAC,
-    CARP_LENGTH,
-    DEFAULT_DSCP,
-    ETHERTYPE_IPV4,
-    ETHERTYPE_IPV6,
-    Family,
-)
-from carpio.wire.ethernet import ethernet_header, virtual_mac
-from carpio.wire.ipv4 import carp_ipv4_header
-from carpio.wire.ipv6 import carp_ipv6_header
-from carpio.wire.packet import Datagram
+from carpio.sim.nic import Nic
+from carpio.sim.performer import Performer, refusals
+from carpio.sim.witness import Witness
+from carpio.wire.constants import Family
 
 __all__ = ["Hold", "HostSetup", "Nic", "Node", "Witness"]
 
-ENODEV: Final = 19
-ENETDOWN: Final = 100
-ENOBUFS: Final = 105
 _BACKLOG: Final = 4096
 """Frames that wait in the socket of a process that does not run."""
 _LATENCY: Final = 200_000
@@ -73,6 +50,7 @@ _TIE_DELAY: Final = (100_000_000, 1_000_000_000)
 """How long the naive datapath leaves addresses on the NIC."""
 _TURN_OFF: Final = 3
 """An advbase that can be a reason for any group to take over (spec 5.3: over 3 x ours)."""
+_DUE: Final = (DeadlineReached(),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,74 +77,6 @@ class Hold(Enum):
     """The machine and its clocks stand still."""
 
 
-class Witness(Protocol):
-    """Who is told what hosts do. Times are those of the world."""
-
-    def transition(self, node: Node, report: ReportTransition, now: int) -> None:
-        """An instance changed its state."""
-        ...
-
-    def demotion(self, node: Node, report: ReportDemotion, now: int) -> None:
-        """The demotion number changed."""
-        ...
-
-    def advertised(self, node: Node, advert: SendAdvertisement, error: int, now: int) -> None:
-        """An advert was sent, or was not (`error`)."""
-        ...
-
-    def spoke(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
-        """A frame that is no advert left the host."""
-        ...
-
-    def took(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
-        """A host took in traffic for an address."""
-        ...
-
-    def changed(self, node: Node, key: InstanceKey | None, now: int) -> None:
-        """Who can answer for a group, or for all groups of the host, may have changed."""
-        ...
-
-
-class Nic:
-    """A carpdev of a host: what is plugged into the switch."""
-
-    __slots__ = ("carpdev", "mac", "node", "port", "refuses_to_send", "segment", "sources")
-
-    def __init__(self, node: Node, carpdev: str, mac: bytes, sources: dict[Family, bytes]) -> None:
-        self.node = node
-        self.carpdev = carpdev
-        self.mac = mac
-        self.sources = sources
-        self.segment: Segment
-        self.port: Port
-        self.refuses_to_send = 0
-        """How many reasons there are for a send to fail."""
-
-    def plug_into(self, segment: Segment) -> None:
-        """Connect to a segment."""
-        self.segment = segment
-        self.port = Port(name=self.node.name, owner=self)
-        segment.plug(self.port)
-
-    def receive(self, frame: Frame, now: int) -> None:
-        """Take a frame from the wire: adverts to the daemon, the rest to the kernel."""
-        packet = frame.packet
-        if isinstance(packet, Datagram):
-            heard = frame.heard
-            if heard is None or heard.carpdev != self.carpdev:
-                heard = frame.heard = DatagramReceived(
-                    carpdev=self.carpdev,
-                    family=packet.family,
-                    source=packet.source_address,
-                    ttl=packet.ttl,
-                    payload=packet.payload,
-                    is_own_source=False,  # a segment brings nothing back to its sender
-                )
-            self.node.hear(heard, now)
-        else:
-            self.node.take(self, frame, now)
-
-
 class Node:
     """A host with its process, clock and kernel."""
 
@@ -190,6 +100,9 @@ class Node:
         self.received = 0
         self.drops: Counter[str] = Counter()
         self.demotion = 0
+        self.masters = 0
+        """How many of its instances are MASTER."""
+        self.is_frozen = False
         self.was_frozen = False
         """Whether its clocks ever stood still."""
         self._seed = seed
@@ -202,14 +115,11 @@ class Node:
         self._now = 0
         kind = NaiveDatapath if naive else Datapath
         self.datapath = kind({n: nic.mac for n, nic in self.nics.items()}, self._local)
-        self._masters = 0
         self._is_listening = False
-        self._is_paused = self._is_frozen = False
+        self._is_paused = False
         self._backlog: deque[Event] = deque(maxlen=_BACKLOG)
-        self._headers: dict[tuple[InstanceKey, Family, bool], bytes] = {}
-        self._announcements: dict[InstanceKey, list[Frame]] = {}
         self._wake_at: int | None = None
-        self._gates: dict[InstanceKey, int] = {}
+        self._performer = Performer(self, witness, schedule)
 
     # -- life and death ------------------------------------------------------------------
 
@@ -245,9 +155,9 @@ class Node:
                 self._lose_power(now)
         elif not self.is_powered:
             self._power_on(now)
-        elif bool(holds[Hold.FROZEN]) != self._is_frozen:
+        elif bool(holds[Hold.FROZEN]) != self.is_frozen:
             self._freeze(now) if holds[Hold.FROZEN] else self._thaw(now)
-        if self._is_frozen or not self.is_powered:
+        if self.is_frozen or not self.is_powered:
             return
         wanted = not holds[Hold.STOPPED] and not holds[Hold.KILLED]
         if self.engine is not None and holds[Hold.KILLED]:
@@ -266,7 +176,7 @@ class Node:
         self.datapath.clear()
         if isinstance(self.datapath, NaiveDatapath):
             for carpdev, frame in self.datapath.put_on_nic(self.config.instances):
-                self._say(self.nics[carpdev], frame, now)
+                self.say(self.nics[carpdev], frame, now)
             self._schedule(now + self._entropy.randrange(*_TIE_DELAY), self._tie, self._starts)
 
     def _tie(self, start: int, now: int) -> None:
@@ -276,9 +186,9 @@ class Node:
             self._become(now)
 
     def _lose_power(self, now: int) -> None:
-        if self._is_frozen:
+        if self.is_frozen:
             self.clock.thaw(now)
-        self.is_powered = self._is_frozen = False
+        self.is_powered = self.is_frozen = False
         for nic in self.nics.values():
             nic.segment.set_link(nic.port, False)
         self.datapath.clear()
@@ -291,12 +201,12 @@ class Node:
         self._starts += 1
         self.engine = Engine(stream(self._seed, self.name, "counter", self._starts))
         self.states = {}
-        self._masters = 0
+        self.masters = 0
         self.demotion = 0
         self._is_listening, self._is_paused = True, False
         resumed = self.datapath.adopt(self.config.instances)
         refusals = self.datapath.install(self.config.instances)
-        self._build_frames()
+        self._performer.build(self.config.instances)
         links = [LinkWentUp(n) for n, nic in self.nics.items() if nic.port.is_up]
         refused = [AddressesRefused(key, reason) for key, reason in refusals.items()]
         start = Started(config=self.config, resumed=tuple(resumed))
@@ -319,7 +229,7 @@ class Node:
         self.engine = None
         self._is_listening = self._is_paused = False
         self._wake_at = None
-        self._masters = 0
+        self.masters = 0
         self._backlog.clear()
 
     def _pause(self, now: int) -> None:
@@ -335,17 +245,15 @@ class Node:
     def _freeze(self, now: int) -> None:
         self.clock.freeze(now)
         self.was_frozen = True
-        self._is_frozen, self._is_listening = True, False
+        self.is_frozen, self._is_listening = True, False
         self._witness.changed(self, None, now)
 
     def _thaw(self, now: int) -> None:
         self.clock.thaw(now)
-        self._is_frozen = False
+        self.is_frozen = False
         self._is_listening = self.engine is not None and not self._is_paused
         self._wake_at = None
-        for key in list(self._gates):
-            del self._gates[key]
-            self._watch_gate(key, now)
+        self._performer.thaw(now)
         if self._is_listening:
             self._turn(self._take_backlog(), now)
         self._witness.changed(self, None, now)
@@ -412,47 +320,48 @@ class Node:
     def reconfigure(self, config: EngineConfig, now: int) -> None:
         """Use another configuration: the host first, then the engine, as a reload does."""
         self.config = config
-        if self.engine is None or self._is_frozen:
+        if self.engine is None or self.is_frozen:
             return
         self.datapath.install(config.instances)
-        self._build_frames()
+        self._performer.build(self.config.instances)
         self._turn([ConfigurationReplaced(config=config)], now)
 
     # -- the wire ------------------------------------------------------------------------------
 
     def hear(self, heard: DatagramReceived, now: int) -> None:
         """An advert arrived."""
-        if self._is_listening and self.engine is not None:
+        engine = self.engine
+        if engine is not None and self._is_listening:
             self.received += 1
             self._now = now
-            effects = self.engine.handle(heard, self.clock.local(now))
+            effects = engine.handle(heard, self.clock.local(now))
             if effects:
-                self._follow(effects, now)
+                self._follow(engine, effects, now)
                 self._rearm(now)
-            elif self._masters or heard.payload[5] >= _TURN_OFF:
+            elif self.masters or heard.payload[5] >= _TURN_OFF:
                 # all else that an advert can change without an effect comes later than before
                 self._rearm(now)
-        elif self._is_paused and not self._is_frozen:
+        elif self._is_paused and not self.is_frozen:
             self._backlog.append(heard)
 
     def take(self, nic: Nic, frame: Frame, now: int) -> None:
         """Anything else arrived: the kernel answers, whatever the daemon does."""
-        if self._is_frozen or not self.is_powered:
+        if self.is_frozen or not self.is_powered:
             return
         self._now = now
         answers, taken = self.datapath.receive(nic.carpdev, frame)
         if taken:
             self._witness.took(self, nic.carpdev, frame, now)
         for answer in answers:
-            self._say(nic, answer, now)
+            self.say(nic, answer, now)
 
     def speaks(self, key: InstanceKey, now: int) -> bool:
         """Whether the host answers for a group on the wire."""
         self._now = now
         nic = self.nics[key.carpdev]
-        return not self._is_frozen and nic.port.is_up and self.datapath.speaks(key)
+        return not self.is_frozen and nic.port.is_up and self.datapath.speaks(key)
 
-    def _say(self, nic: Nic, frame: Frame, now: int) -> None:
+    def say(self, nic: Nic, frame: Frame, now: int) -> None:
         if (
             nic.port.is_up
             and not nic.refuses_to_send
@@ -464,16 +373,17 @@ class Node:
     # -- the loop ------------------------------------------------------------------------------
 
     def _turn(self, events: Iterable[Event], now: int) -> None:
+        """Handle what was read, then gates that the kernel closed, then what is due."""
         self._now = now
         self._run(events, now)
-        expired: list[Event] = []
-        for key in self.datapath.expired():
-            expired += [AddressesRefused(key, "dead-man closed the gate"), AddressesAvailable(key)]
-        self._run(expired, now)
-        if self.engine is not None:
-            deadline = self.engine.next_deadline()
+        expired = self.datapath.expired()
+        if expired:
+            self._run(refusals(dict.fromkeys(expired, "dead-man closed the gate")), now)
+        engine = self.engine
+        if engine is not None:
+            deadline = engine.next_deadline()
             if deadline is not None and deadline <= self.clock.local(now):
-                self._run([DeadlineReached()], now)
+                self._run(_DUE, now)
         self._rearm(now)
 
     def _run(self, events: Iterable[Event], now: int) -> None:
@@ -481,28 +391,20 @@ class Node:
         if engine is None:
             return
         local = self.clock.local(now)
-        effects = [effect for event in events for effect in engine.handle(event, local)]
+        effects: list[Effect] = []
+        for event in events:
+            effects += engine.handle(event, local)
         if effects:
-            self._follow(effects, now)
+            self._follow(engine, effects, now)
 
-    def _follow(self, effects: list[Effect], now: int) -> None:
+    def _follow(self, engine: Engine, effects: list[Effect], now: int) -> None:
         """Perform effects, and what comes of them, until nothing does."""
-        assert self.engine is not None  # noqa: S101 - whoever has effects has an engine
         local = self.clock.local(now)
         while effects:
-            events = self._perform(effects, now)
-            effects = [effect for event in events for effect in self.engine.handle(event, local)]
-
-    def _note(self, effect: Effect, now: int) -> None:
-        if isinstance(effect, ReportTransition):
-            self.states[effect.instance] = effect.new
-            self._masters = sum(state is State.MASTER for state in self.states.values())
-            self._witness.transition(self, effect, now)
-        elif isinstance(effect, ReportDemotion):
-            self.demotion = effect.total
-            self._witness.demotion(self, effect, now)
-        elif isinstance(effect, ReportDrop):
-            self.drops[effect.reason.value] += 1
+            events = self._performer.perform(effects, now)
+            effects = []
+            for event in events:
+                effects += engine.handle(event, local)
 
     def _rearm(self, now: int) -> None:
         """See to it that `_wake` comes at the next deadline; an earlier one does no harm."""
@@ -528,139 +430,5 @@ class Node:
         else:
             self._rearm(now)
 
-    # -- performing ----------------------------------------------------------------------------
-
-    def _perform(self, effects: Iterable[Effect], now: int) -> list[Event]:
-        events: list[Event] = []
-        batch = Batch()
-        released = False
-        for effect in effects:
-            if not batch.add(effect):
-                events += self._perform_batch(batch, now)
-                released = released or bool(batch.release)
-                batch = Batch()
-                batch.add(effect)
-            self._note(effect, now)  # in turn: one burst can make a master and unmake it
-        events += self._perform_batch(batch, now)
-        if released or batch.release:
-            self.datapath.settle()
-        return events
-
-    def _perform_batch(self, batch: Batch, now: int) -> list[Event]:
-        events: list[Event] = []
-        datapath = self.datapath
-        if batch.release:
-            datapath.release(batch.release)
-            self._tell_changed(batch.release, now)
-        for bow_out in batch.bow_outs:
-            self._send(bow_out, now)
-        refused = datapath.acquire(batch.acquire) if batch.acquire else {}
-        events += _refusals(refused)
-        if batch.adverts:
-            events += self._advertise(batch, refused, now)
-        if batch.serve:
-            events += _refusals(datapath.serve(batch.serve))
-            self._tell_changed(batch.serve, now)
-        for key in batch.announce:
-            for frame in self._announcements[key]:
-                self._say(self.nics[key.carpdev], frame, now)
-        return events
-
-    def _advertise(self, batch: Batch, refused: Mapping[InstanceKey, str], now: int) -> list[Event]:
-        """Send adverts, then wind the dead-man of groups of which every advert left (ADR 13)."""
-        events: list[Event] = []
-        sent: dict[InstanceKey, bool] = {}
-        for advert in batch.adverts:
-            key = advert.instance
-            if key in refused:
-                continue
-            error = self._send(advert, now)
-            sent[key] = sent.get(key, True) and not error
-            if error:
-                events.append(SendFailed(key, advert.family, error))
-            else:
-                events.append(SendSucceeded(key, advert.family))
-        wind = [key for key, complete in sent.items() if complete and key not in batch.acquire]
-        if wind:
-            events += _refusals(self.datapath.refresh(wind))
-        for key in sent:
-            self._watch_gate(key, now)
-        return events
-
-    def _send(self, advert: SendAdvertisement, now: int) -> int:
-        nic = self.nics[advert.instance.carpdev]
-        error = 0
-        if not nic.port.is_up:
-            error = ENETDOWN
-        elif nic.refuses_to_send:
-            error = ENOBUFS
-        else:
-            header = self._headers[advert.instance, advert.family, advert.bow_out]
-            frame = Frame(header + advert.payload)
-            if self.datapath.lets_out(nic.carpdev, frame):
-                nic.segment.transmit(nic.port, frame, now)
-            else:
-                error = ENOBUFS
-        self._witness.advertised(self, advert, error, now)
-        return error
-
-    def _tell_changed(self, keys: Sequence[InstanceKey], now: int) -> None:
-        for key in keys:
-            self._witness.changed(self, key, now)
-
-    def _watch_gate(self, key: InstanceKey, now: int) -> None:
-        """Tell the witness when the kernel closes a gate."""
-        until = self.datapath.gate_until(key)
-        if until and key not in self._gates and not self._is_frozen:
-            at = max(self.clock.when(until), now)
-            self._gates[key] = at
-            self._schedule(at, self._check_gate, (key, at))
-
-    def _check_gate(self, what: tuple[InstanceKey, int], now: int) -> None:
-        key, at = what
-        if self._gates.get(key) != at:
-            return
-        del self._gates[key]
-        if self._is_frozen:
-            self._gates[key] = -1  # told again when it thaws
-        elif self.speaks(key, now):
-            self._watch_gate(key, now)
-        else:
-            self._witness.changed(self, key, now)
-
-    # -- frames --------------------------------------------------------------------------------
-
     def _local(self) -> Nanoseconds:
         return self.clock.local(self._now)
-
-    def _build_frames(self) -> None:
-        self._headers, self._announcements = {}, {}
-        for config in self.config.instances:
-            key, nic = config.instance, self.nics[config.carpdev]
-            for bow_out, mac in ((False, virtual_mac(config.vhid)), (True, nic.mac)):
-                for family, header in _headers(mac, nic.sources).items():
-                    self._headers[key, family, bow_out] = header
-            self._announcements[key] = _announcement_frames(config)
-
-
-def _announcement_frames(config: InstanceConfig) -> list[Frame]:
-    packed = [a.address.packed for a in config.addresses]
-    return [Frame(data) for data in announcements(virtual_mac(config.vhid), packed)]
-
-
-def _headers(mac: bytes, sources: Mapping[Family, bytes]) -> dict[Family, bytes]:
-    v4, v6 = sources[Family.IPV4], sources[Family.IPV6]
-    return {
-        Family.IPV4: ethernet_header(CARP_GROUP_V4_MAC, mac, ETHERTYPE_IPV4)
-        + carp_ipv4_header(v4, dscp=DEFAULT_DSCP, payload_length=CARP_LENGTH),
-        Family.IPV6: ethernet_header(CARP_GROUP_V6_MAC, mac, ETHERTYPE_IPV6)
-        + carp_ipv6_header(v6, dscp=DEFAULT_DSCP, payload_length=CARP_LENGTH),
-    }
-
-
-def _refusals(refused: Mapping[InstanceKey, str]) -> list[Event]:
-    """A refusal of the moment: the group gives up and may try again later."""
-    events: list[Event] = []
-    for key, reason in refused.items():
-        events += [AddressesRefused(key, reason), AddressesAvailable(key)]
-    return events

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from ipaddress import IPv4Address, IPv6Address
+from types import FunctionType
 from typing import Any, Final
 
 from carpio.core.model import InstanceKey
@@ -132,20 +133,22 @@ class World:
     def schedule(self, at: int, action: Callable[[Any, int], None], argument: Any) -> None:
         """Let `action(argument, at)` happen; the past is now."""
         self._sequence += 1
-        heappush(self._heap, (max(at, self.now), self._sequence, action, argument))
+        if at < self.now:
+            at = self.now
+        heappush(self._heap, (at, self._sequence, action, argument))
 
     def run(self, until: int) -> None:
         """Let time pass."""
-        heap, invariants = self._heap, self.invariants
+        heap, invariants, trace = self._heap, self.invariants, self.trace
         while heap and heap[0][0] <= until:
             now, _, action, argument = heappop(heap)
-            if invariants.check_at < now:
+            while invariants.check_at < now:
                 self.now = invariants.check_at
                 invariants.check(self.now)
             self.now = now
             self.steps += 1
-            if self.trace is not None:
-                self.trace(now, _named(action, argument))
+            if trace is not None:
+                trace(now, _named(action, argument))
             action(argument, now)
         self.now = until
         if invariants.check_at < until:
@@ -200,6 +203,8 @@ def _named(action: Callable[[Any, int], None], argument: Any) -> str:
             return f"{name} {argument}"
         case (InstanceKey() as key, int() as at):
             return f"{name} {key} {at}"
+        case FunctionType():
+            return f"{name} {argument.__qualname__}"
         case _:
             return f"{name} {argument if not isinstance(argument, Client) else 'client'}"
 
