@@ -81,7 +81,10 @@ def check_requirements(commands: Sequence[str] = ("ip", "tcpdump")) -> None:
     """
     if os.geteuid() != 0:
         raise PlatformError("the lab makes network namespaces", remedy="run it as root: sudo ...")
-    packages = {"ip": "iproute2", "tcpdump": "tcpdump", "ucarp": "ucarp"}
+    packages = {
+        **{"ip": "iproute2", "tcpdump": "tcpdump", "ucarp": "ucarp"},
+        **{"podman": "podman", "busybox": "busybox-static"},
+    }
     missing = [packages[name] for name in commands if shutil.which(name) is None]
     if missing:
         raise PlatformError(
