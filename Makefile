@@ -53,7 +53,7 @@ check: lint types unit ## Lint, types, unit tests with 100 % branch coverage of 
 lab: setup ## Tests in network namespaces, as root, and with Debian's ucarp and keepalived
 	scripts/setup peers
 	$(BIN)/python -m compileall -q src
-	$(BIN)/python -m pytest tests -m '(lab or interop) and not slow'
+	scripts/lab
 
 .PHONY: test
 test: setup check lab ## Everything: check, then namespaces and peers (as root, under 20 minutes)

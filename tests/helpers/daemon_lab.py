@@ -138,8 +138,7 @@ class Node:
 
     def become_master(self, name: str = "1@eth0") -> Node:
         """Ask for MASTER, so that the test need not wait for the master-down timer."""
-        self.wait_for("BACKUP", name)
-        eventually(lambda: self._asks_for_mastership(name), 5, f"{name} is no longer refused")
+        eventually(lambda: self._asks_for_mastership(name), 15, f"{name} is no longer refused")
         return self.wait_for("MASTER", name)
 
     def _asks_for_mastership(self, name: str) -> bool:

@@ -62,6 +62,7 @@ def test_slower_ucarp_stays_backup_and_follows_when_we_leave(lab: Lab, capture: 
     assert len(node.transitions()) == 3
 
 
+@pytest.mark.alone
 def test_slower_carpio_stays_backup_and_follows_a_dead_ucarp_at_its_time(
     lab: Lab, capture: Capture
 ) -> None:
@@ -98,6 +99,7 @@ def test_faster_carpio_takes_over_from_ucarp_which_obeys(lab: Lab, capture: Capt
     assert film.adverts("b", after=ours_ns + SECOND_NS // 2) == []
 
 
+@pytest.mark.alone
 def test_faster_ucarp_takes_over_from_carpio_which_obeys_and_tells_of_its_mac(
     lab: Lab, capture: Capture
 ) -> None:

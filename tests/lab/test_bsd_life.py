@@ -34,6 +34,7 @@ def pair(lab: Lab) -> tuple[Console, Console]:
     return Console(start(lab["a"], "")).make_quick(), Console(start(lab["b"], "")).make_quick()
 
 
+@pytest.mark.alone
 def test_booting_backup_of_the_report_claims_nothing_under_a_flood(
     pair: tuple[Console, Console], capture: Capture, flood: Callable[[int], Flood]
 ) -> None:

@@ -126,10 +126,16 @@ def test_the_same_check_sees_what_an_address_without_a_group_does(
 
 
 class Watcher:
-    """Looks in a namespace again and again who has the address, and whether one can bind to it."""
+    """Looks in a namespace again and again who has the address, and whether one can bind to it.
+
+    Requests are made through it: it must know when the address can have come and gone between
+    two looks.
+    """
 
     def __init__(self, place: Place) -> None:
         self.seen: Counter[str] = Counter()
+        self._place = place
+        self._done = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=place.namespace.call, args=(self._watch,))
 
@@ -141,17 +147,23 @@ class Watcher:
         self._stop.set()
         self._thread.join()
 
+    def configure(self, *lines: Line) -> None:
+        """Carry out lines as one request."""
+        self._place.configure(*lines)
+        self._done += 1
+
     def _watch(self) -> None:
         with closing(RouteSocket(open_route_socket())) as routes:
-            before = _holder(routes)
+            done, before = self._done, _holder(routes)
             while not self._stop.is_set():
                 can_bind = _can_bind()
-                after = _holder(routes)
+                done_then, after = self._done, _holder(routes)
                 self.seen[after] += 1
-                if can_bind:
-                    is_held = "group" in (before, after)
-                    self.seen["bound" if is_held else "bound without a group"] += 1
-                before = after
+                if can_bind and "group" in (before, after):
+                    self.seen["bound"] += 1
+                elif can_bind and done == self._done:
+                    self.seen["bound without a group"] += 1
+                done, before = done_then, after
 
 
 def _holder(routes: RouteSocket) -> str:
@@ -181,8 +193,8 @@ def test_address_is_never_seen_nor_bindable_without_its_group(lab: Lab, here: Pl
     with Watcher(here) as watcher:
         for number in range(20):
             state = "master" if number % 2 else "backup"
-            here.configure(on("eth0", SetVhid(1, state=state), shared()))
-            here.configure(on("eth0", DeleteAddress(str(VIP))))
+            watcher.configure(on("eth0", SetVhid(1, state=state), shared()))
+            watcher.configure(on("eth0", DeleteAddress(str(VIP))))
     assert set(watcher.seen) == {"nobody", "group", "bound"}
     assert min(watcher.seen.values()) > 20, watcher.seen
     with Watcher(here) as watcher:

@@ -199,6 +199,7 @@ def test_file_with_problems_is_exit_status_2_of_the_daemon(node: Node, tmp_path:
     assert f"{path}:1: nonsense:" in done.stderr
 
 
+@pytest.mark.alone
 def test_status_answers_within_a_sixth_of_a_second(node: Node) -> None:
     times = []
     for _ in range(7):

@@ -62,6 +62,7 @@ def test_of_three_the_second_takes_over_from_a_leaver_and_the_third_never_speaks
     assert film.wrong == []
 
 
+@pytest.mark.alone
 def test_of_three_the_second_takes_over_from_a_crashed_one_at_its_time(trio: Lab) -> None:
     capture = Capture(trio)
     with capture, Flood(trio, 200):

@@ -96,6 +96,7 @@ def test_leaving_daemon_does_not_touch_what_another_one_holds(lab: Lab) -> None:
     nodes = [start(lab["a"], config(group())), start(lab["b"], config(group(vhid=2)))]
     nodes[0].become_master("1@eth0")
     nodes[1].become_master("2@eth0")
+    wait_for(lambda: " tentative" not in lab["b"].run("ip", "addr").stdout, "no more detection")
     before = footprint(lab["b"])
     assert nodes[0].daemon.terminate() == 0
     after = footprint(lab["b"])
@@ -108,6 +109,7 @@ def test_leaving_daemon_does_not_touch_what_another_one_holds(lab: Lab) -> None:
 def test_namespace_option_that_names_none_ends_the_daemon_with_the_remedy(lab: Lab) -> None:
     host = lab["a"]
     path = write_config(host, config(group()))
+    wait_for(lambda: " tentative" not in host.run("ip", "addr").stdout, "no more detection")
     before = footprint(host)
     child = host.spawn(
         *(str(carpio_command()), "daemon", "--config", str(path), "--control"),

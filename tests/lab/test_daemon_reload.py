@@ -47,6 +47,7 @@ def digests_for(film: Film, *addresses: str) -> list[tuple[int, bool]]:
     return found
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("reload", [reload_by_signal, reload_by_command])
 def test_address_comes_and_goes_on_a_living_master_without_a_lost_probe(
     lab: Lab, capture: Capture, flood: Callable[[int], Flood], reload: Callable[[Node], None]
