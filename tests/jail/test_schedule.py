@@ -184,6 +184,16 @@ def test_jobs_that_wait_for_each_other_are_skipped() -> None:
     assert "end c" in diary.lines
 
 
+@pytest.mark.parametrize("limit", [0, 1])
+def test_what_only_comes_after_a_skipped_job_is_still_done(limit: int) -> None:
+    diary = Diary()
+    failing, lost, later = diary.job("a", fails_at=0), diary.job("b"), diary.job("c")
+    lost.needs.append(failing)
+    later.after.append(lost)
+    assert run([later, lost, failing], limit) == (False, "jail: b: skipped\n")
+    assert "end c" in diary.lines
+
+
 def test_a_mistake_in_one_thread_fails_only_its_job() -> None:
     def work(_turn: Turn, _on_made: Callable[[], None]) -> bool:
         raise ZeroDivisionError("x")

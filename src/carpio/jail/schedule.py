@@ -148,7 +148,7 @@ class Schedule:
 
     def _launch(self) -> bool:
         """Begin or skip what can be; return whether there was anything."""
-        is_stuck = not any(job.is_at_work or job.is_ready() for job in self._jobs)
+        is_stuck = not any(job.is_at_work or job.is_ready() or job.is_lost() for job in self._jobs)
         has_changed = False
         for number, job in enumerate(self._jobs):
             if not job.is_waiting:
