@@ -22,8 +22,8 @@ from carpio.jail.registry import FileRegistry
 __all__ = ["JailLab", "host_facts", "make_root", "need_jails"]
 
 APPLETS = """
-    cat chown chroot echo env false hostname id ip kill ln ls mkdir mknod mount nc ping ps pwd rm
-    sh sleep stat stty test touch true tty umount unshare vi wc
+    cat chown chroot echo env false hostname httpd id ip kill ln ls mkdir mknod mount nc ping ps pwd
+    rm sh sleep stat stty test touch true tty umount unshare vi wc
 """.split()  # noqa: SIM905
 PROGRAMS = {"crun": "crun", "catatonit": "catatonit", "busybox": "busybox-static"}
 """What jails need here, with the Debian packages; scripts/setup installs them."""

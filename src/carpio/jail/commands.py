@@ -113,7 +113,7 @@ class RealCommands:
 def exec_call(site: Site, record: Record, process: int, *options: str) -> tuple[str, ...]:
     """Return a call of the runtime for a command that a descriptor describes."""
     words = ("exec", *options, "--process", f"/proc/self/fd/{process}", f"jail-{record.jid}")
-    return site.runtime(record.jid, *words)
+    return site.seeing_cgroups(site.runtime(record.jid, *words))
 
 
 def prepared(

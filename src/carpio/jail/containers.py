@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -123,11 +123,9 @@ class OciContainers:
         if not policy.is_free:
             restrict(cgroups.path(jid), policy)
         is_vnet = record.values.get("vnet") == "new"
-        if is_vnet:
-            network.make(record.name)
-        file = str(network.file) if is_vnet else None
         try:
-            pid = space.start(jid, record.values, cgroups.path(jid, Part.HOLDER), file)
+            with network.made(record.name) if is_vnet else nullcontext() as file:
+                pid = space.start(jid, record.values, cgroups.path(jid, Part.HOLDER), file)
         except OSError as error:
             raise PlatformError("making the jail", errno=error.errno or 0) from error
         details = {

@@ -1,26 +1,26 @@
 """Network namespaces of vnet jails, which ip-netns(8) lists as `jail-NAME`, and their interfaces.
 
-The name is made in the mount namespace of process 1, so that it is there for the whole host. It
-keeps the namespace when the jail has died, until its interfaces are moved back.
+The name is made in the mount namespace of the host, not in one that `ip netns exec` made for its
+command, so that it is there for all. It keeps the namespace when the jail has died, until its
+interfaces are moved back.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from carpio.errors import PlatformError
+from carpio.jail.propagation import process_with_home_of
 from carpio.jail.site import TOOL_ENVIRONMENT
 
 __all__ = ["JailNetwork"]
 
-_NAMED: Final = Path("/proc/1/root/run/netns")
-"""Where the names are, from whichever mount namespace one looks."""
+_NAMED: Final = "/run/netns"
 
 
 class JailNetwork:
@@ -29,6 +29,7 @@ class JailNetwork:
     def __init__(self, bundle: Path) -> None:
         self._note = bundle / "network"
         self._moved = bundle / "interfaces.json"
+        self._in_home: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str | None:
@@ -38,31 +39,40 @@ class JailNetwork:
         except OSError:
             return None
 
-    @property
-    def file(self) -> Path:
-        """File of the namespace, for setns(2)."""
-        return _NAMED / (self.name or "none")
-
-    def make(self, jail: str) -> None:
-        """Make the namespace of the jail of that name."""
+    @contextmanager
+    def made(self, jail: str) -> Iterator[str]:
+        """Make the namespace of the jail of that name; its file is there within the context."""
         name = f"jail-{jail}"
-        if (_NAMED / name).exists():
+        if self._is_named(name):
             raise PlatformError(
                 f"a network namespace {name} exists already", remedy=f"ip netns delete {name}"
             )
-        self._note.write_text(name)
-        _run("nsenter", "--mount=/proc/1/ns/mnt", "--", "ip", "netns", "add", name)
+        words = ("unshare", "--net", "--", "/bin/sh", "-c", "echo ready && exec cat")
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(TOOL_ENVIRONMENT)
+        ) as keeper:
+            assert keeper.stdout is not None  # noqa: S101 - it is a pipe
+            try:
+                if keeper.stdout.readline() != b"ready\n":
+                    raise PlatformError("making a network namespace")
+                self._note.write_text(name)
+                self._run_for_all("ip", "netns", "attach", name, str(keeper.pid))
+                yield f"/proc/{keeper.pid}/ns/net"
+            finally:
+                keeper.kill()
 
     def give(self, interface: str) -> None:
         """Move an interface of the caller's namespace into that of the jail."""
+        if self.name is None:
+            raise PlatformError(f"{interface}: the jail has no network of its own")
         self._remember({**self._interfaces(), interface: 0})
-        with open(self.file, "rb") as namespace:
-            target = f"/proc/self/fd/{namespace.fileno()}"
-            words = ("ip", "link", "set", "dev", interface, "netns", target)
-            _run(*words, descriptor=namespace.fileno())
-        index = _index(self._links(), interface)
-        if index:
-            self._remember({**self._interfaces(), interface: index})
+        try:
+            self._run_for_all("ip", "link", "set", "dev", interface, "netns", self.name)
+        except PlatformError:
+            self._forget(interface)
+            raise
+        index = next((number for number, name in self._links().items() if name == interface), 0)
+        self._remember({**self._interfaces(), interface: index})
 
     def take(self, interface: str) -> None:
         """Move an interface back under its name; harmless when it is not there any more."""
@@ -72,12 +82,11 @@ class JailNetwork:
         now = self._name_inside(interface, moved[interface])
         if now is not None:
             self._take_out(now, interface)
-        moved.pop(interface)
-        self._remember(moved)
+        self._forget(interface)
 
     def _name_inside(self, interface: str, index: int) -> str | None:
         """Return what the interface is called in the jail; None when it is not there."""
-        names = {int(str(link["ifindex"])): str(link["ifname"]) for link in self._links()}
+        names = self._links()
         if index in names:
             return names[index]
         return interface if not index and interface in names.values() else None
@@ -95,8 +104,8 @@ class JailNetwork:
             return
         for interface in list(self._interfaces()):
             self.take(interface)
-        if (_NAMED / name).exists():
-            _run("nsenter", "--mount=/proc/1/ns/mnt", "--", "ip", "netns", "delete", name)
+        if self._is_named(name):
+            self._run_for_all("ip", "netns", "delete", name)
         self._note.unlink(missing_ok=True)
 
     # -- what was moved --------------------------------------------------------------------------
@@ -114,21 +123,35 @@ class JailNetwork:
         temporary.write_text(json.dumps(interfaces))
         temporary.rename(self._moved)
 
-    def _links(self) -> list[dict[str, object]]:
-        """Return the interfaces in the namespace; none when it is gone."""
-        if not os.path.exists(self.file):
-            return []
+    def _forget(self, interface: str) -> None:
+        self._remember({k: v for k, v in self._interfaces().items() if k != interface})
+
+    def _links(self) -> dict[int, str]:
+        """Return the interfaces in the namespace by index; none when it is gone."""
+        if self.name is None or not self._is_named(self.name):
+            return {}
         with suppress(ValueError):
-            found: list[dict[str, object]] = json.loads(self._run_inside("ip", "-j", "link"))
-            return found
-        return []
+            found = json.loads(self._run_inside("ip", "-j", "link"))
+            return {int(each["ifindex"]): str(each["ifname"]) for each in found}
+        return {}
+
+    def _is_named(self, name: str) -> bool:
+        try:
+            self._run_for_all("test", "-e", f"{_NAMED}/{name}")
+        except PlatformError:
+            return False
+        return True
+
+    def _run_for_all(self, *argv: str, descriptor: int | None = None) -> str:
+        """Run a command where what is mounted below /run/netns is there for all."""
+        if self._in_home is None:
+            pid = process_with_home_of(_NAMED)
+            self._in_home = () if pid is None else ("nsenter", f"--mount=/proc/{pid}/ns/mnt", "--")
+        return _run(*self._in_home, *argv, descriptor=descriptor)
 
     def _run_inside(self, *argv: str, descriptor: int | None = None) -> str:
-        return _run("nsenter", f"--net={self.file}", "--", *argv, descriptor=descriptor)
-
-
-def _index(links: list[dict[str, object]], name: str) -> int:
-    return next((int(str(each["ifindex"])) for each in links if each["ifname"] == name), 0)
+        inside = ("nsenter", f"--net={_NAMED}/{self.name}", "--")
+        return self._run_for_all(*inside, *argv, descriptor=descriptor)
 
 
 def _run(*argv: str, descriptor: int | None = None) -> str:
@@ -144,6 +167,6 @@ def _run(*argv: str, descriptor: int | None = None) -> str:
     )
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        words = argv[argv.index("--") + 1 :] if "--" in argv else argv
+        words = argv[argv.index("ip") :] if "ip" in argv else argv
         raise PlatformError(f"{' '.join(words)}: {said[0] if said else done.returncode}")
     return done.stdout

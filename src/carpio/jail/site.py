@@ -33,6 +33,8 @@ TOOL_ENVIRONMENT: Final[Mapping[str, str]] = {
 """Variables of the runtime and of tools; those of the caller are none of their business."""
 JOIN: Final = 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"'
 """Words of a shell that joins the cgroup $1 and becomes the words behind it."""
+_CGROUPS: Final = "/sys/fs/cgroup"
+_MOUNT: Final = f'mount -t cgroup2 cgroup2 {_CGROUPS} && exec "$@"'
 _FILES: Final = ("config.json", "network", "interfaces.json", "interfaces.new", "log", "pid")
 
 
@@ -93,6 +95,16 @@ class Site:
             )
         state = str(self.bundle(jid) / "runtime")
         return (crun, "--root", state, "--cgroup-manager", "disabled", *words)
+
+    def seeing_cgroups(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """Return a call of the runtime for which there is a cgroup file system, as it demands.
+
+        `ip netns exec` shows a /sys without one.
+        """
+        if os.path.ismount(_CGROUPS):
+            return tuple(argv)
+        private = ("--mount", "--propagation", "private", "--")
+        return (tool("unshare") or "unshare", *private, "/bin/sh", "-c", _MOUNT, "sh", *argv)
 
     def joined(self, cgroup: Path, argv: Sequence[str]) -> tuple[str, ...]:
         """Return a call that is made within a cgroup; it needs the descriptor of the mount."""
