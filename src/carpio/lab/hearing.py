@@ -6,14 +6,14 @@ import heapq
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from carpio.lab.court import Bench, Docket, Group
-from carpio.lab.forger import CANARY_MAC
+from carpio.lab.forger import CANARY_ADDRESS
 from carpio.lab.judge import Verdict
 from carpio.lab.messages import Kernel, Said
 from carpio.lab.pcap import read_pcap
@@ -72,9 +72,12 @@ class Heard:
 
 
 def apart_by_events(played: Sequence[Played]) -> Apart:
-    """Return who does not hear whom when, as the events say."""
+    """Return who does not hear whom when, as the events say: until the next has been done."""
+    ends = [*(one.acted_ns for one in played[1:]), played[-1].end_ns]
     spans = [
-        (one.start_ns, one.end_ns, frozenset(one.event.apart)) for one in played if one.event.apart
+        (one.start_ns, end_ns, frozenset(one.event.apart))
+        for one, end_ns in zip(played, ends, strict=True)
+        if one.event.apart
     ]
 
     def is_apart(one: str, other: str, time_ns: int) -> bool:
@@ -142,6 +145,7 @@ class _Hearing:
         )
         self._kept: Counter[tuple[int, str, Verdict]] = Counter()
         self._zero_ns = played[0].start_ns
+        self._canary = replace(bench.groups[0], addresses=frozenset((CANARY_ADDRESS.packed,)))
         self._groups = {address: g.name for g in bench.groups for address in g.addresses}
         self._kernels = [
             (
@@ -152,6 +156,7 @@ class _Hearing:
                     mac=port.mac,
                     own=port.own,
                     is_master=partial(self._is_master, port.machine),
+                    learns_all=not port.is_host,
                 ),
             )
             for port in ports.values()
@@ -172,8 +177,9 @@ class _Hearing:
 
     def claim(self, time_ns: int, port: Port, frame: bytes, claim: Claim) -> None:
         """Judge and count a claim, and let the kernels hear it."""
-        if claim.ethernet_source == CANARY_MAC:
-            self.heard.canaries += 1
+        if claim.address == CANARY_ADDRESS.packed:
+            verdict = self._bench.verdict(self._canary, port.machine, time_ns, claim)
+            self.heard.canaries += verdict is Verdict.WRONG_MAC
             return
         if claim.kind in ARP_KINDS:
             self._let_hear(time_ns, port, frame, claim)

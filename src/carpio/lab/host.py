@@ -152,8 +152,7 @@ class Host:
                 for address in cable.addresses
             ]
         for gateway in self.plan.gateways:
-            family = "-6 " if ":" in gateway else ""
-            lines.append(f"{family}route replace default via {gateway}")
+            lines.append(f"route replace default via {gateway}")
         return tuple(lines)
 
     def sysctl(self, path: str, value: str) -> None:

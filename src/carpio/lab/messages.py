@@ -49,6 +49,8 @@ class Kernel:
     """Its own addresses, packed."""
     is_master: Callable[[bytes, int], bool]
     """Whether it is master of the group of an address at a time."""
+    learns_all: bool = False
+    """Whether it has asked for every address already, as busy routers and clients have."""
     _table: dict[bytes, bytes] = field(default_factory=dict)
     _claimed: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
 
@@ -70,7 +72,7 @@ class Kernel:
             )
         before = self._table.get(address)
         if before is None:
-            if to == self.mac or frame[TARGET] in self.own:
+            if self.learns_all or to == self.mac or frame[TARGET] in self.own:
                 self._table[address] = mac
             return None
         self._table[address] = mac

@@ -91,7 +91,7 @@ def conclude(findings: Findings, played: Played, number: int) -> Event:
     return replace(
         event,
         problems=tuple(_problems(findings, event, played)),
-        remarks=tuple(_remarks(event, played)),
+        remarks=tuple(_remarks(findings, event, played)),
     )
 
 
@@ -172,7 +172,9 @@ def _gap_seen(address: str, gap: Gap, played: Played, takeover: _Takeover | None
 
 
 def _problems(findings: Findings, event: Event, played: Played) -> Iterable[str]:
-    yield from _lies(findings, event)
+    yield from _lies(findings, event, is_traffic=False)
+    if not played.event.known:
+        yield from _lies(findings, event, is_traffic=True)
     yield from _wrong_masters(event)
     for gap in event.gaps:
         if not gap.is_over and played.event.masters:
@@ -186,21 +188,17 @@ def _problems(findings: Findings, event: Event, played: Played) -> Iterable[str]
         yield f"{machine} came to believe that {address} is at {mac}"
 
 
-def _lies(findings: Findings, event: Event) -> Iterable[str]:
-    for is_traffic, what in ((False, "wrong claims"), (True, "packets sent wrongly")):
-        wrong = [
-            claim
-            for claim in event.claims
-            if claim.verdict != Verdict.RIGHT.value
-            and (claim.kind == Kind.TRAFFIC.value) == is_traffic
-        ]
-        if wrong:
-            counts: dict[str, int] = {}
-            for claim in wrong:
-                counts[claim.verdict] = counts.get(claim.verdict, 0) + claim.count
-            told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-            first = findings.heard.first_wrong[event.number - 1, is_traffic]
-            yield f"{sum(counts.values())} {what} ({told}), the first: {first}"
+def _lies(findings: Findings, event: Event, *, is_traffic: bool) -> Iterable[str]:
+    counts: dict[str, int] = {}
+    for claim in event.claims:
+        is_wrong = claim.verdict != Verdict.RIGHT.value
+        if is_wrong and (claim.kind == Kind.TRAFFIC.value) == is_traffic:
+            counts[claim.verdict] = counts.get(claim.verdict, 0) + claim.count
+    if counts:
+        what = "packets sent wrongly" if is_traffic else "wrong claims"
+        told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+        first = findings.heard.first_wrong[event.number - 1, is_traffic]
+        yield f"{sum(counts.values())} {what} ({told}), the first: {first}"
 
 
 def _wrong_masters(event: Event) -> Iterable[str]:
@@ -226,7 +224,10 @@ def _and(hosts: Sequence[str]) -> str:
     return " and ".join(hosts) or "nobody"
 
 
-def _remarks(event: Event, played: Played) -> Iterable[str]:
+def _remarks(findings: Findings, event: Event, played: Played) -> Iterable[str]:
+    if played.event.known:
+        for lie in _lies(findings, event, is_traffic=True):
+            yield f"{lie}; a known window: {played.event.known}"
     for gap in event.gaps:
         if gap.limit_ms is not None and gap.gap_ms > gap.limit_ms:
             kind = "the protocol allows" if gap.is_protocols_limit else "target"

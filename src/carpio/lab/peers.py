@@ -11,49 +11,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from carpio.errors import PlatformError
 from carpio.lab.implementation import Carpio, Ucarp, write_secret
 from carpio.lab.implementation import Group as UcarpGroup
 from carpio.lab.implementation import Seat as UcarpSeat
-from carpio.lab.plan import Interface
+from carpio.lab.jails import JailsPeer
+from carpio.lab.post import Command, Duty, Post
 
 __all__ = ["PEERS", "Command", "Duty", "Peer", "Post", "peer_named"]
-
-Command: TypeAlias = tuple[str, ...]
-DEFAULT_DELAY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duty:
-    """A host's part in one group."""
-
-    vhid: int
-    interface: str
-    own: tuple[Interface, ...]
-    """The host's own addresses on that interface."""
-    addresses: tuple[Interface, ...]
-    passphrase: str
-    advbase: int
-    advskew: int
-
-    def of_version(self, version: int) -> tuple[Interface, ...]:
-        """Return the shared addresses of a version of IP."""
-        return tuple(address for address in self.addresses if address.version == version)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
-    """All that a peer must know to serve on a host."""
-
-    directory: Path
-    duties: tuple[Duty, ...]
-    preempt: bool = True
-    options: tuple[str, ...] = ()
-    """Further top-level lines of carpio.toml."""
-    delay_s: float = DEFAULT_DELAY_S
-    """Of a naive peer, between address and attachment."""
 
 
 class Peer(Protocol):
@@ -236,7 +203,14 @@ class CommandFilePeer:
         )
 
 
-PEERS: Final[tuple[Peer, ...]] = (CarpioPeer(), NaivePeer(), UcarpPeer(), KeepalivedPeer())
+PEERS: Final[tuple[Peer, ...]] = (
+    CarpioPeer(),
+    JailsPeer(name="jails", is_old=False),
+    JailsPeer(name="jails-prestart", is_old=True),
+    NaivePeer(),
+    UcarpPeer(),
+    KeepalivedPeer(),
+)
 
 
 def peer_named(name: str) -> Peer:

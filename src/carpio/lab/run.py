@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -233,13 +233,12 @@ def _ports(lab: Lab) -> dict[str, Port]:
     }
 
 
-def _canary_places(lab: Lab) -> list[tuple[str, str, IPv4Address | IPv6Address]]:
+def _canary_places(lab: Lab) -> list[tuple[str, str]]:
     """Return where forged claims can be sent from now: interfaces with a carrier."""
     places = []
     for host in lab.hosts.values():
         for cable in host.cables if host.plan.kind is Kind.HOST else ():
             path = f"/sys/class/net/{cable.plan.interface}/carrier"
-            group = next((g for g in lab.plan.groups if g.network == cable.plan.network), None)
-            if group and host.run("cat", path, check=False).stdout.strip() == "1":
-                places.append((host.namespace, cable.plan.interface, group.addresses[0].ip))
+            if host.run("cat", path, check=False).stdout.strip() == "1":
+                places.append((host.namespace, cable.plan.interface))
     return places

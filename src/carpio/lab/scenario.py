@@ -38,7 +38,7 @@ DEFAULT_FLOOD: Final = 100
 MAX_FLOOD: Final = 50_000
 EVENT_KEYS: Final = (
     *("title", "do", "do_short", "master", "takeover", "watch", "watch_short", "gap", "service"),
-    *("apart", "times", "times_short", "only"),
+    *("apart", "times", "times_short", "only", "variant", "known"),
 )
 TOP_KEYS: Final = (
     *("title", "why", "topology", "flood", "flood_short", "probe", "transfer", "preempt", "delay"),
@@ -63,6 +63,8 @@ class Event:
     has_service_before: bool
     apart: tuple[str, ...]
     """Hosts that do not hear each other, or refuse what they hear, in this event."""
+    known: str
+    """A documented window in which packets (never claims) may be sent wrongly; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,27 @@ class Scenario:
     implementations: Mapping[str, str] = field(default_factory=dict)
     """By host, where the scenario has an opinion."""
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    variants: tuple[str, ...] = ()
+    """All there are."""
+
+    @classmethod
+    def bare(cls, plan: Plan, form: str) -> Scenario:
+        """Return one in which nothing happens."""
+        return cls(
+            name=plan.name,
+            title=plan.title,
+            why="",
+            form=form,
+            variant="",
+            plan=plan,
+            events=(),
+            flood_hz=0,
+            probes=(),
+            transfer=(),
+            preempt=True,
+            delay_s=1.0,
+            options=(),
+        )
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -161,7 +184,10 @@ def read_scenario(path: Path, form: str = FULL, variant: str = "") -> Scenario:
         variant=variant,
         plan=plan,
         events=tuple(
-            event for table in root.tables("event") for event in _events(table, form, plan)
+            event
+            for table in root.tables("event")
+            if table.text("variant", variant) == variant
+            for event in _events(table, form, plan)
         ),
         flood_hz=root.number(_key(root, "flood", form), 0, MAX_FLOOD, DEFAULT_FLOOD),
         probes=root.texts("probe"),
@@ -171,6 +197,7 @@ def read_scenario(path: Path, form: str = FULL, variant: str = "") -> Scenario:
         options=(*root.texts("options"), *(chosen.texts("options") if variants else ())),
         implementations=_implementations(chosen, plan),
         overrides={name: _override(table) for name, table in root.named("override")},
+        variants=tuple(variants),
     )
     document.finish()
     return scenario
@@ -219,6 +246,7 @@ def _events(table: Table, form: str, plan: Plan) -> Iterator[Event]:
         gap_ms=None if (gap_s := table.seconds("gap", None)) is None else gap_s * 1000,
         has_service_before=table.flag("service", default=True),
         apart=table.texts("apart"),
+        known=table.text("known", ""),
     )
     times = table.number(_key(table, "times", form), 1, 1000, 1)
     if only == form:

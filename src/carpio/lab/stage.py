@@ -38,10 +38,11 @@ PASSPHRASE: Final = "carpio lab"  # noqa: S105 - guards a lab only
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """An event that was played in [start_ns, end_ns)."""
+    """An event that was played in [start_ns, end_ns); all was done at `acted_ns`."""
 
     event: Event
     start_ns: int
+    acted_ns: int
     end_ns: int
 
 
@@ -60,17 +61,19 @@ class Stage:
     def play(self, tell: Callable[[Event], None]) -> tuple[Played, ...]:
         """Play all events in order; `tell` is called before each."""
         starts: list[int] = []
+        acted: list[int] = []
         for event in self.scenario.events:
             tell(event)
             self.watch.forget()
             starts.append(time.time_ns())
             for action in event.actions:
                 self.do(action)
+            acted.append(time.time_ns())
             if event.takeover and event.masters:
                 self.watch.wait_for_all(self._wanted(event), TAKEOVER_TIMEOUT_S)
             time.sleep(event.watch_s)
         ends = (*starts[1:], time.time_ns())
-        return tuple(map(Played, self.scenario.events, starts, ends))
+        return tuple(map(Played, self.scenario.events, starts, acted, ends))
 
     def _wanted(self, event: Event) -> set[tuple[str, str, int]]:
         return {
@@ -197,19 +200,21 @@ class Stage:
         host.daemon, host.companions = children[0], children[1:]
 
     def _promote(self, host: Host) -> None:
-        """Make a carpio host MASTER as soon as it has its groups; others come by themselves."""
+        """Make a carpio host MASTER as soon as it can be; others come by themselves."""
         if self.peers[host.name].name != "carpio":
             return
-        control = str(host.directory / CONTROL_SOCKET)
+        control = ("--control", str(host.directory / CONTROL_SOCKET))
         command = str(carpio_command())
         deadline = time.monotonic() + PROMOTE_TIMEOUT_S
-        names: list[str] = []
-        while time.monotonic() < deadline and not names:
+        while time.monotonic() < deadline:
+            done = host.run(command, "status", "--json", *control, check=False)
+            states = _states(done.stdout)
+            if states and all(state == "MASTER" for state in states.values()):
+                return
+            for name, state in states.items():
+                if state == "BACKUP":
+                    host.run(command, "state", *control, name, "master", check=False)
             time.sleep(POLL_S)
-            done = host.run(command, "status", "--json", "--control", control, check=False)
-            names = _backups(done.stdout)
-        for name in names:
-            host.run(command, "state", "--control", control, name, "master", check=False)
 
     def _steal(self, host: Host) -> None:
         shared = {str(address.ip) for group in self._groups_of(host) for address in group.addresses}
@@ -220,14 +225,12 @@ class Stage:
                     host.run("ip", "addr", "del", text, "dev", link["ifname"])
 
 
-def _backups(status: str) -> list[str]:
-    """Return the groups that `carpio status --json` calls BACKUP, if all of them are."""
+def _states(status: str) -> dict[str, str]:
+    """Return the state of each group that `carpio status --json` names."""
     try:
-        groups = json.loads(status)["groups"]
+        return {str(group["name"]): str(group["state"]) for group in json.loads(status)["vhids"]}
     except (ValueError, KeyError):
-        return []
-    names = [str(group["name"]) for group in groups]
-    return names if all(group["state"] == "BACKUP" for group in groups) else []
+        return {}
 
 
 def _path() -> str:

@@ -25,6 +25,7 @@ PORT: Final = 5001
 CHUNK: Final = bytes(1024)
 PAUSE_S: Final = 0.005
 PATIENCE_S: Final = 60.0
+LAST_WORD_S: Final = 8.0
 
 
 class TransferUnderWay:
@@ -114,8 +115,8 @@ def _fetch(address: str, port: int) -> None:
             longest, last = max(longest, now - last), now
             received += len(data)
     except _Stopped:
+        is_complete = _goes_on(connection)
         longest = max(longest, time.monotonic() - last)
-        is_complete = time.monotonic() - last < 1.0
     except OSError as error:
         print(error, flush=True)
     said = {
@@ -126,12 +127,23 @@ def _fetch(address: str, port: int) -> None:
     print(json.dumps(said), flush=True)
 
 
+def _goes_on(connection: socket.socket) -> bool:
+    """Whether something more arrives: TCP repeats what was lost, but at ever longer intervals."""
+    connection.settimeout(LAST_WORD_S)
+    try:
+        return bool(connection.recv(65536))
+    except OSError:
+        return False
+
+
 def _connect(address: str, port: int) -> socket.socket:
     """Connect as soon as the way is there."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return socket.create_connection((address, port), 1.0)
+            connection = socket.create_connection((address, port), 1.0)
+            connection.settimeout(None)
+            return connection
         except OSError:
             if time.monotonic() > deadline:
                 raise

@@ -11,7 +11,10 @@ __all__ = ["run"]
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
-    """Play a scenario; it judges its arguments itself."""
-    from carpio.lab.demo import main
+    """Do an action of the lab; it judges its arguments itself."""
+    from carpio.lab.command import main
 
-    return ExitStatus(main(arguments.rest))
+    status = main([arguments.action, *arguments.rest])
+    if status not in list(ExitStatus):  # ended by a signal
+        raise SystemExit(status)
+    return ExitStatus(status)

@@ -1,0 +1,211 @@
+"""`carpio lab`: its actions and their arguments."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from carpio.errors import CarpioError, ConfigError
+from carpio.lab.cage import hold_lifeline, is_inside, run_inside
+from carpio.lab.result import Outcome, Result
+from carpio.lab.scenario import (
+    FULL,
+    SHORT,
+    Scenario,
+    find_topology,
+    read_scenario,
+    scenario_names,
+    scenario_path,
+    topology_names,
+)
+
+__all__ = ["ACTIONS", "main"]
+
+ACTIONS: Final = ("demo", "run", "list", "up", "shell", "down")
+USAGE: Final = 64
+INVALID: Final = 2
+SYSCTLS: Final = ("default", "hardened")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override] # exits with our status
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: list[str]) -> int:
+    """Do one action; return the exit status."""
+    action, arguments = argv[0], argv[1:]
+    hold_lifeline()
+    handler = signal.signal(signal.SIGTERM, _leave)
+    try:
+        match action:
+            case "demo":
+                from carpio.lab.demo import main as demo
+
+                return demo(arguments)
+            case "list":
+                return _list(arguments)
+            case "run":
+                return _run(arguments)
+            case _:
+                from carpio.lab.stay import main as stay
+
+                return stay(argv)
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return INVALID
+    except CarpioError as error:
+        print(f"carpio lab {action}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _list(arguments: list[str]) -> int:
+    parser = _Parser(prog="carpio lab list", description="List scenarios and topologies.")
+    parser.parse_args(arguments)
+    print("Scenarios, for carpio lab run:")
+    for name in scenario_names():
+        scenario = read_scenario(scenario_path(name))
+        print(f"  {name:<20} {scenario.title}")
+        for variant in scenario.variants[1:]:
+            print(f"  {'':<20}   --variant {variant}")
+    print("\nTopologies, for carpio lab up:")
+    for name in topology_names():
+        print(f"  {name:<20} {find_topology(name).title}")
+    return 0
+
+
+def _run_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="carpio lab run",
+        description="Play a scenario with real daemons and judge it by captures at the switch.",
+        epilog="Exit status: 0 nothing is wrong, 1 something is, or nothing is proved, or it"
+        " cannot run here, 2 a file is wrong, 64 wrong use.",
+    )
+    parser.add_argument("scenario", help="one of carpio lab list, or a file")
+    parser.add_argument(
+        "--impl",
+        type=_implementations,
+        default={},
+        metavar="NAME[,HOST=NAME...]",
+        help="what runs on the hosts: carpio, ucarp, keepalived, naive, or a command file; for"
+        " all, or for single hosts",
+    )
+    parser.add_argument(
+        "--sysctl", choices=SYSCTLS, default="default", help="kernel settings of the hosts"
+    )
+    parser.add_argument("--variant", default="", metavar="NAME", help="as carpio lab list tells")
+    parser.add_argument("--short", action="store_true", help="play the short form")
+    parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="times to play")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where results and captures go")
+    parser.add_argument("--no-capture", action="store_true", help="do not keep the captures")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    return parser
+
+
+def _implementations(text: str) -> Mapping[str, str]:
+    chosen: dict[str, str] = {}
+    for word in text.split(","):
+        host, equals, name = word.partition("=")
+        chosen[host if equals else ""] = name if equals else word
+    if not all(chosen.values()):
+        raise argparse.ArgumentTypeError(f"{text!r}: write carpio, or a=carpio,b=ucarp")
+    return chosen
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return int(text)
+
+
+def _run(arguments: list[str]) -> int:
+    options = _run_parser().parse_args(arguments)
+    form = SHORT if options.short else FULL
+    scenario = read_scenario(scenario_path(options.scenario), form, options.variant)
+    _check(scenario, options.impl)
+    if not is_inside():
+        out = options.out or Path(tempfile.mkdtemp(prefix=f"carpio-lab-{scenario.name}-"))
+        return run_inside(("run", *arguments, *(() if options.out else ("--out", str(out)))))
+    results = _repeat(scenario, options, _repetition(arguments))
+    _print(results, options)
+    return 0 if all(result.outcome is Outcome.RIGHT for result in results) else 1
+
+
+def _check(scenario: Scenario, implementations: Mapping[str, str]) -> None:
+    """Raise CarpioError for what is wrong before anything is built."""
+    from carpio.lab.run import peers_for
+
+    hosts = [host.name for host in scenario.plan.hosts]
+    for name in implementations:
+        if name and name not in hosts:
+            raise CarpioError(f"--impl: {name!r} is no host; one of {', '.join(hosts)}")
+    peers_for(scenario, implementations)
+
+
+def _repetition(arguments: list[str]) -> str:
+    """Return the command that plays the same again, once."""
+    words: list[str] = []
+    skip = False
+    for word in arguments:
+        if not skip and word.split("=")[0] not in ("--repeat", "--out"):
+            words.append(word)
+        skip = not skip and word in ("--repeat", "--out")
+    return f"carpio lab run {' '.join(words)}"
+
+
+def _repeat(scenario: Scenario, options: argparse.Namespace, command: str) -> list[Result]:
+    from carpio.lab.run import Options, run_scenario
+
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        elapsed_s = time.monotonic() - began
+        print(f"[{elapsed_s:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+    results = []
+    for number in range(1, options.repeat + 1):
+        directory = options.out / f"run-{number}"
+        if directory.exists():
+            raise CarpioError(f"{directory} exists; choose another --out")
+        if options.repeat > 1:
+            say(f"{scenario.name}, {number} of {options.repeat}")
+        run_options = Options(
+            directory=directory,
+            implementations=options.impl,
+            sysctls=options.sysctl,
+            keep_capture=not options.no_capture,
+            command=command,
+        )
+        result = run_scenario(scenario, run_options, say)
+        say(result.outcome.value)
+        results.append(result)
+    return results
+
+
+def _print(results: list[Result], options: argparse.Namespace) -> None:
+    from carpio.lab.summary import print_results, results_as_json
+
+    if options.json:
+        sys.stdout.write(results_as_json(results))
+    else:
+        print_results(results, options.out)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

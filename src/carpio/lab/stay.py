@@ -1,0 +1,254 @@
+"""Labs that stay, to play with: `carpio lab up`, `shell` and `down`.
+
+A lab that stays runs in a place of its own (`cage`) in the background. What is remembered of it
+is a file with the process by which its place can be entered; when that process is gone so is
+the lab, and the file is removed by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from carpio.errors import CarpioError
+from carpio.lab.actions import parse_action
+from carpio.lab.cage import enter_command, is_inside, private_directory, start_inside
+from carpio.lab.implementation import CONTROL_SOCKET, carpio_command
+from carpio.lab.observe import AdvertWatch
+from carpio.lab.peers import peer_named
+from carpio.lab.scenario import FULL, Scenario, find_topology
+from carpio.lab.stage import Stage
+from carpio.lab.topology import Lab
+
+__all__ = ["main"]
+
+USAGE: Final = 64
+READY_LIMIT_S: Final = 20.0
+DOWN_LIMIT_S: Final = 15.0
+POLL_S: Final = 0.05
+READY: Final = "ready.json"
+NOTHING: Final = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StayingLab:
+    """A lab that stays, as it is remembered."""
+
+    name: str
+    pid: int
+    """A process in its place."""
+    directory: Path
+    prefix: str
+    hosts: tuple[str, ...]
+
+    @property
+    def file(self) -> Path:
+        """Where it is remembered."""
+        return private_directory() / f"{self.name}.json"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override] # exits with our status
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def main(argv: list[str]) -> int:
+    """Do one action. Raises CarpioError."""
+    action, arguments = argv[0], argv[1:]
+    match action:
+        case "up":
+            return _up(arguments)
+        case "shell":
+            return _shell(arguments)
+        case _:
+            return _down(arguments)
+
+
+# -- up ------------------------------------------------------------------------------------------
+
+
+def _up(arguments: list[str]) -> int:
+    parser = _Parser(prog="carpio lab up", description="Build a topology, start it, and stay.")
+    parser.add_argument("topology", help="one of carpio lab list, or a file")
+    parser.add_argument("--impl", default="carpio", help="what runs on the hosts; none for nothing")
+    parser.add_argument("--name", help="of the lab; default: that of the topology")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where its files go")
+    parser.add_argument("--no-tmux", action="store_true", help="open no shells")
+    options = parser.parse_args(arguments)
+    plan = find_topology(options.topology)
+    name = options.name or plan.name
+    if is_inside():
+        return _stay(options)
+    if _find(name):
+        raise CarpioError(f"lab {name} is up already; carpio lab down {name} ends it")
+    directory = options.out or Path(tempfile.mkdtemp(prefix=f"carpio-lab-{name}-"))
+    lab = _start(name, directory, (*arguments, *(() if options.out else ("--out", str(directory)))))
+    print(f"lab {name} is up; its files are in {directory}", file=sys.stderr)
+    if sys.stdin.isatty() and shutil.which("tmux") and not options.no_tmux:
+        return _tmux(lab)
+    for host in lab.hosts:
+        print(f"  carpio lab shell --lab {name} {host}", file=sys.stderr)
+    print(f"  carpio lab down {name}", file=sys.stderr)
+    return 0
+
+
+def _start(name: str, directory: Path, arguments: Sequence[str]) -> StayingLab:
+    directory.mkdir(parents=True, exist_ok=True)
+    log = directory / "lab.log"
+    child = start_inside(("up", *arguments), None, log)
+    ready = directory / READY
+    deadline = time.monotonic() + READY_LIMIT_S
+    while not ready.exists():
+        if child.poll() is not None or time.monotonic() > deadline:
+            child.terminate()
+            raise CarpioError(f"the lab did not come up: {log.read_text().strip()}")
+        time.sleep(POLL_S)
+    said = json.loads(ready.read_text())
+    children = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+    lab = StayingLab(
+        name=name,
+        pid=int(children[0]),
+        directory=directory,
+        prefix=said["prefix"],
+        hosts=tuple(said["hosts"]),
+    )
+    private_directory().mkdir(mode=0o700, exist_ok=True)
+    remembered = {"pid": lab.pid, "directory": str(directory), **said}
+    lab.file.write_text(json.dumps(remembered))
+    return lab
+
+
+def _stay(options: argparse.Namespace) -> int:
+    """Inside: build the lab and wait to be told to leave."""
+    plan = find_topology(options.topology)
+    with Lab(plan=plan, out=options.out) as lab:
+        watch = AdvertWatch(lab)
+        try:
+            if options.impl != NOTHING:
+                peers = {host.name: peer_named(options.impl) for host in plan.hosts}
+                stage = Stage(lab, watch, Scenario.bare(plan, FULL), peers)
+                for host in plan.hosts:
+                    stage.do(parse_action(f"start {host.name}", plan))
+            said = {"prefix": lab.prefix, "hosts": list(lab.hosts)}
+            unfinished = options.out / f"{READY}.new"
+            unfinished.write_text(json.dumps(said))
+            unfinished.rename(options.out / READY)
+            while True:
+                signal.pause()
+        finally:
+            watch.close()
+
+
+def _tmux(lab: StayingLab) -> int:
+    session = f"carpio-lab-{lab.name}"
+    words = [str(carpio_command()), "lab", "shell", "--lab", lab.name]
+    first, *others = lab.hosts
+    subprocess.run(
+        ("tmux", "new-session", "-d", "-s", session, "-n", first, *words, first), check=True
+    )
+    for host in others:
+        subprocess.run(("tmux", "new-window", "-t", session, "-n", host, *words, host), check=True)
+    return subprocess.run(("tmux", "attach", "-t", session), check=False).returncode
+
+
+# -- shell and down ------------------------------------------------------------------------------
+
+
+def _shell(arguments: list[str]) -> int:
+    parser = _Parser(
+        prog="carpio lab shell",
+        description="Run a shell, or a command, on a host of a lab that is up.",
+    )
+    parser.add_argument("--lab", metavar="NAME", help="which; needed when several are up")
+    parser.add_argument("host")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args(arguments)
+    lab = _chosen(options.lab)
+    if options.host not in lab.hosts:
+        raise CarpioError(f"lab {lab.name} has no {options.host}; one of {', '.join(lab.hosts)}")
+    command = options.command or [os.environ.get("SHELL", "/bin/sh")]
+    path = f"{carpio_command().parent}:{os.environ.get('PATH', os.defpath)}"
+    environment = (
+        f"CARPIO_CONTROL={lab.directory / options.host / CONTROL_SOCKET}",
+        f"CARPIO_LAB_HOST={options.host}",
+        f"PATH={path}",
+    )
+    inside = ("ip", "netns", "exec", f"{lab.prefix}-{options.host}", "env", *environment, *command)
+    try:
+        return subprocess.run((*enter_command(lab.pid), *inside), check=False).returncode
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _down(arguments: list[str]) -> int:
+    parser = _Parser(prog="carpio lab down", description="End a lab that is up.")
+    parser.add_argument("name", nargs="?", help="which; needed when several are up")
+    options = parser.parse_args(arguments)
+    lab = _chosen(options.name)
+    os.kill(lab.pid, signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_LIMIT_S
+    while Path(f"/proc/{lab.pid}").exists():
+        if time.monotonic() > deadline:
+            os.kill(lab.pid, signal.SIGKILL)
+        time.sleep(POLL_S)
+    lab.file.unlink(missing_ok=True)
+    print(f"lab {lab.name} is down", file=sys.stderr)
+    return 0
+
+
+def _all() -> list[StayingLab]:
+    """Return the labs that are up; forget those that are not."""
+    found = []
+    for file in sorted(private_directory().glob("*.json")):
+        said = json.loads(file.read_text())
+        lab = StayingLab(
+            name=file.stem,
+            pid=said["pid"],
+            directory=Path(said["directory"]),
+            prefix=said["prefix"],
+            hosts=tuple(said["hosts"]),
+        )
+        if _is_ours(lab.pid):
+            found.append(lab)
+        else:
+            with suppress(FileNotFoundError):
+                file.unlink()
+    return found
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether the process is a lab that stays, not another one that got its number."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"carpio.lab.command" in words and b"up" in words
+
+
+def _find(name: str) -> StayingLab | None:
+    return next((lab for lab in _all() if lab.name == name), None)
+
+
+def _chosen(name: str | None) -> StayingLab:
+    labs = _all()
+    if name is None and len(labs) == 1:
+        return labs[0]
+    chosen = next((lab for lab in labs if lab.name == name), None)
+    if chosen is None:
+        names = ", ".join(lab.name for lab in labs) or "none"
+        what = f"lab {name} is not up" if name else "say which lab"
+        raise CarpioError(f"{what}; up: {names}; carpio lab up TOPOLOGY starts one")
+    return chosen
