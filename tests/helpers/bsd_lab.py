@@ -171,8 +171,8 @@ class Console:
     def become_master(self, vhid: int = 1) -> None:
         """Let the group be MASTER at once."""
         is_ready = lambda: self.node.state(f"{vhid}@eth0") != "INIT"  # noqa: E731
-        wait_for(is_ready, f"{vhid}@eth0 takes part; log: {self.log}", 8)
-        deadline = time.monotonic() + 5
+        wait_for(is_ready, f"{vhid}@eth0 takes part; log: {self.log}")
+        deadline = time.monotonic() + 15
         while self.state(vhid) != "MASTER":
             self(f"ifconfig eth0 vhid {vhid} state master")
             assert time.monotonic() < deadline, self.node.daemon.log

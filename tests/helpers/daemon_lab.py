@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 import pytest
 
-from carpio.control.client import ControlClient, Refused
+from carpio.control.client import ControlClient
 from carpio.control.messages import SetState, Status, StatusRequest, VhidStatus
 from carpio.errors import ControlError
 from carpio.lab.implementation import carpio_command
@@ -138,11 +138,11 @@ class Node:
 
     def become_master(self, name: str = "1@eth0") -> Node:
         """Ask for MASTER, so that the test need not wait for the master-down timer."""
-        eventually(lambda: self._asks_for_mastership(name), 15, f"{name} is no longer refused")
+        eventually(lambda: self._asks_for_mastership(name), 15, f"{name} may be MASTER")
         return self.wait_for("MASTER", name)
 
     def _asks_for_mastership(self, name: str) -> bool:
-        with suppress(Refused), ControlClient(self.daemon.control) as client:
+        with suppress(ControlError), ControlClient(self.daemon.control) as client:
             client.ask(SetState(name=name, state="master"), VhidStatus)
             return True
         return False

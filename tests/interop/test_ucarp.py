@@ -83,6 +83,7 @@ def test_slower_carpio_stays_backup_and_follows_a_dead_ucarp_at_its_time(
     assert len(film.adverts("b")) >= 4
 
 
+@pytest.mark.alone
 def test_faster_carpio_takes_over_from_ucarp_which_obeys(lab: Lab, capture: Capture) -> None:
     with capture:
         theirs = start_theirs(lab, 100)

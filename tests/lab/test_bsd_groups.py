@@ -106,9 +106,10 @@ def test_r144_255_groups_and_100_addresses_in_one_of_them(a: Console, tmp_path: 
 
 def test_r145_the_same_number_on_two_interfaces_is_two_groups(a: Console) -> None:
     a.did("ifconfig epair0 create", "ifconfig epair0b up", "ifconfig epair0a up")
-    a.did("ifconfig eth0 vhid 1 pass p 10.77.0.100/24 alias", "ifconfig epair0a vhid 1 advskew 9")
+    a.did("ifconfig eth0 vhid 1 pass p 10.77.0.100/24 alias")
+    a.did("ifconfig epair0a vhid 1 advbase 60 advskew 9")  # stays BACKUP for three minutes
     a.did("ifconfig epair0a vhid 1 10.9.0.1/24 alias pass q")
-    assert (a.groups(), a.groups("epair0a")) == ([(1, 1, 0)], [(1, 1, 9)])
+    assert (a.groups(), a.groups("epair0a")) == ([(1, 1, 0)], [(1, 60, 9)])
     assert (a.key(), a.key(1, "epair0a")) == ("p", "q")
     a.become_master()
     assert (a.state(), a.state(1, "epair0a")) == ("MASTER", "BACKUP")

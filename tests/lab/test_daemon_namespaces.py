@@ -36,6 +36,7 @@ def start_with(host: Host, text: str, *options: str) -> Node:
     return node
 
 
+@pytest.mark.alone
 def test_one_daemon_holds_both_ends_of_a_group_in_two_namespaces(
     lab: Lab, capture: Capture, office: Host
 ) -> None:
