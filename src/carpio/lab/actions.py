@@ -8,6 +8,7 @@ A place is a host, with the network behind a dot where it has several cables, or
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
@@ -132,7 +133,7 @@ class ActionError(Exception):
 
 def parse_action(text: str, plan: Plan) -> Action:
     """Return what a sentence says. Raises ActionError."""
-    word, *rest = text.split() or [""]
+    word, *rest = _words(text) or [""]
     if word not in [verb.value for verb in Verb]:
         raise ActionError("is nothing to do", f"begin with {', '.join(v.value for v in Verb)}")
     verb = Verb(word)
@@ -147,6 +148,14 @@ def parse_action(text: str, plan: Plan) -> Action:
         if place not in trunks:
             raise ActionError(f"{place!r} is no trunk", f"one of {', '.join(trunks) or 'none'}")
     return _with_needs(verb, place, network, rest, text)
+
+
+def _words(text: str) -> list[str]:
+    """Split as a shell does. Raises ActionError."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ActionError("cannot be understood", f"close its quotes ({error})") from error
 
 
 def _check_host(name: str, network: str, plan: Plan) -> None:
