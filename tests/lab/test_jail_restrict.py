@@ -237,6 +237,39 @@ def test_a_socket_may_be_connected_again_as_resolvers_do(jail: Jail, peer: Agent
     assert str(peer("receiver.recvfrom(9)[1][0]")) in ("10.99.0.2", "10.99.0.3")
 
 
+@pytest.mark.parametrize(
+    ("destination", "source"), [("10.99.0.9", "10.99.0.2"), ("127.0.0.1", "10.99.0.2")]
+)
+def test_a_connection_that_begins_with_data_is_no_way_around(
+    jail: Jail, peer: Agent, destination: str, source: str
+):
+    inside = jail(BOTH)
+    listener = peer if destination == "10.99.0.9" else inside
+    listener("listener = listening(tcp(), '0.0.0.0', 7011)")
+    inside(f"s = tcp(); s.sendto(b'x', 0x20000000, ('{destination}', 7011))")  # MSG_FASTOPEN
+    assert listener("caller(listener)") == source
+
+
+SOCKADDR_IN = "struct.pack('=H', 2) + struct.pack('!H4s8x', {}, socket.inet_aton('{}'))"
+
+
+def test_an_ipv6_socket_that_is_given_an_address_of_ipv4_is_no_way_around(jail: Jail, peer: Agent):
+    inside = jail(BOTH)
+    peer("receiver = bound(udp(), '0.0.0.0', 7012)")
+    inside(f"where = {SOCKADDR_IN.format(7012, '10.99.0.9')}; s = udp(V6)")
+    assert inside("ctypes.CDLL(None).connect(s.fileno(), where, 16)") == 0
+    inside("s.send(b'x')")
+    assert peer("receiver.recvfrom(9)[1][0]") == "10.99.0.2"
+    inside("t = udp(V6); ctypes.CDLL(None).sendto(t.fileno(), b'x', 1, 0, where, 16)")
+    assert peer("receiver.recvfrom(9)[1][0]") == "10.99.0.2"
+
+
+def test_names_are_looked_up_and_sorted_as_ever(jail: Jail):
+    inside = jail(only("10.99.0.2"))
+    assert inside("socket.getaddrinfo('10.99.0.9', 80)[0][4][0]") == "10.99.0.9"
+    assert inside("socket.create_connection(('localhost', 9))") == "ECONNREFUSED"
+
+
 # -- datagrams ---------------------------------------------------------------------------------
 
 
@@ -413,6 +446,21 @@ def test_packet_sockets_are_not_concerned(jail: Jail):
     inside = jail(only("10.99.0.2"))
     inside("s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x0003); s.bind(('h0', 0))")
     assert inside("s.send(b'\\xff' * 12 + b'\\x88\\xb5' + bytes(46))") == 60
+
+
+def test_cgroups_below_obey_too(jail: Jail, cgroup: Path, places: tuple[str, str]):
+    jail(only("10.99.0.2"))
+    below = cgroup / "below"
+    below.mkdir()
+    agent = Agent(places[0], below)
+    try:
+        told = agent("bound(tcp(), '10.99.0.1')")
+        restrict(cgroup, only("10.99.0.3"))
+        again = agent("bound(tcp(), '0.0.0.0').getsockname()[0]")
+    finally:
+        agent.close()
+        below.rmdir()
+    assert (told, again) == ("EADDRNOTAVAIL", "10.99.0.3")
 
 
 # -- changes -----------------------------------------------------------------------------------
