@@ -71,6 +71,10 @@ class FakeJails:
     has_daemon: bool = True
     processes: dict[int, list[int]] = field(default_factory=dict)
     """By jid the processes that get a SIGTERM."""
+    unrecorded: set[str] = field(default_factory=set)
+    """Jails whose holder cannot be written down."""
+    warnings: list[str] = field(default_factory=list)
+    """What the next call of ifconfig says, though it succeeds."""
     unchangeable: set[str] = field(default_factory=set)
     """Parameters that `-m` cannot change here."""
     most_at_once: int = 0
@@ -293,7 +297,9 @@ class _Interfaces:
                 self._fake.apply(words)
         except CarpioError as error:
             return Called(is_good=False, texts=(f"ifconfig: {error}",))
-        return Called(is_good=True)
+        said = tuple(self._fake.warnings)
+        self._fake.warnings.clear()
+        return Called(is_good=True, texts=said)
 
     def held(self) -> Sequence[HeldAddress]:
         self._require_daemon()
@@ -354,6 +360,8 @@ class _Registry:
 
     def put(self, record: Record) -> None:
         assert self._lock.locked()
+        if record.holder is not None and record.name in self._fake.unrecorded:
+            raise PlatformError("writing a record", errno=28)
         with self._fake.moment():
             self._fake.records[record.jid] = record
 

@@ -180,3 +180,33 @@ def test_each_thing_is_recorded_before_it_is_made() -> None:
     run.fake.effects["prestart"] = look
     assert create(run, ADDRESSED) == 0
     assert seen == [("www", True)]
+
+
+def test_an_interrupted_command_undoes_what_was_done() -> None:
+    run = prepared()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    run.fake.effects["start"] = interrupt
+    assert create(run, ADDRESSED) == 1
+    assert "! jail: www: interrupted" in run.fake.timeline
+    assert not run.fake.records
+    assert not run.fake.addresses
+    assert not run.fake.living
+
+
+def test_a_jail_that_cannot_be_recorded_is_not_left_running() -> None:
+    run = prepared()
+    run.fake.unrecorded.add("www")
+    assert create(run, VNET) == 1
+    assert run.fake.log[-2:] == ["create www", "destroy www"]
+    assert not run.fake.living
+
+
+def test_what_ifconfig_warns_about_is_told_unless_quiet() -> None:
+    for options, count in (((), 1), (("-q",), 0)):
+        run = prepared()
+        run.fake.warnings.append("ifconfig: WARNING: strange")
+        assert create(run, ADDRESSED, *options) == 0
+        assert run.fake.timeline.count("! jail: www: ifconfig: WARNING: strange") == count

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.helpers.fake_jails import FakeJails
+from tests.helpers.jail_runs import FakeRun
 
 from carpio.jail.judge import Setpoint
 from carpio.jail.modify import differences
@@ -46,3 +48,14 @@ def test_what_the_command_does_is_no_value_of_the_jail() -> None:
     others = [("exec.start", "x"), ("mount", "a b c"), ("mount.devfs",), ("interface", "em0")]
     others += [("depend", "a"), ("command", "x"), ("stop.timeout", "3"), ("ip_hostname",)]
     assert changes({}, *others, ("vnet.interface", "e0"), ("exec.timeout", "3")) == {}
+
+
+def test_a_name_is_changed_unless_another_jail_has_it() -> None:
+    run = FakeRun(FakeJails())
+    for name in ("a", "b"):
+        assert run.jail("-c", f"name={name}", "persist")[0] == 0
+    assert run.jail("-m", "jid=1", "name=b") == (1, ['! jail: "b" already exists'])
+    assert run.jail("-m", "jid=1", "name=c") == (0, [])
+    assert [record.name for record in run.fake.records.values()] == ["c", "b"]
+    assert run.fake.records[1].values["name"] == "c"
+    assert run.fake.records[1].maker is None

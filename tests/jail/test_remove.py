@@ -94,3 +94,21 @@ def test_what_somebody_else_took_off_fails_the_removal_once() -> None:
     assert run.jail("-r", "www")[0] == 1
     assert not run.fake.records
     assert not run.fake.addresses
+
+
+def test_an_interrupted_removal_leaves_the_jail_running_or_goes_on() -> None:
+    run = FakeRun(FakeJails(), stdin="www { persist; exec.stop = stop; exec.poststop = gone, on; }")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    assert run.jail("-f", "-", "-c", "www")[0] == 0
+    run.fake.effects["stop"] = interrupt
+    assert run.jail("-f", "-", "-r", "www")[0] == 1
+    assert run.fake.is_living("www")
+    del run.fake.effects["stop"]
+    run.fake.effects["gone"] = interrupt
+    status, said = run.jail("-f", "-", "-r", "www")
+    assert status == 1
+    assert said[-4:] == ["| www: removed", "> host: gone", "! jail: www: interrupted", "> host: on"]
+    assert not run.fake.records

@@ -176,12 +176,12 @@ class Creation:
         shown = " ".join(map(_parameter_text, items))
         self._notes.detail(self._label, f"jail_set(JAIL_CREATE) {shown}")
         record = self._staged().create(self.record)
+        self._is_made = True
         try:
             self._ledger.put(record)
         except (CarpioError, OSError, KeyboardInterrupt):
             self._host.containers.destroy(record)  # nobody else knows of it
             raise
-        self._is_made = True
         self._on_made()
         self._notes.created(self._label, self.record.jid)
 
@@ -276,7 +276,7 @@ class Creation:
             case AddAlias(setting=setting):
                 self._undo_alias(setting)
             case Mount() if self._is_made:
-                pass  # it went with the jail
+                pass  # it is the jail's, and goes with it
             case Mount(line=line):
                 self._notes.detail(self._label, f"run command: umount {line.point}")
                 self._staged().unmount(line)
