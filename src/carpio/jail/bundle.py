@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from carpio.jail.capabilities import capabilities_of
-from carpio.jail.judge import Setpoint
 from carpio.jail.seccomp import filter_of
+from carpio.jail.values import Setpoint
 
 __all__ = ["HOLDER", "Mount", "User", "config_of", "ipc_mode", "process_of"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from carpio.jail.judge import Setpoint
+from carpio.jail.values import Setpoint
 
 __all__ = ["capabilities_of", "may_mount"]
 

@@ -17,12 +17,12 @@ from carpio.jail.bundle import ipc_mode
 from carpio.jail.cgroups import Part
 from carpio.jail.devices import allow_small_dev
 from carpio.jail.holder import holder_of, is_same
-from carpio.jail.judge import Setpoint
 from carpio.jail.netns import JailNetwork
 from carpio.jail.ports import CannotChange, MountLine, Record
 from carpio.jail.restrict import policy_of, restrict, supported
 from carpio.jail.site import TOOL_ENVIRONMENT, Site, tool
 from carpio.jail.stage import MountSpace
+from carpio.jail.values import Setpoint
 
 __all__ = ["JailStage", "OciContainers"]
 

@@ -11,8 +11,8 @@ from carpio.bsd.options import OptionError, parse_options
 from carpio.bsd.world import World
 from carpio.errors import CarpioError
 from carpio.jail.cgroups import Part
-from carpio.jail.commands import exec_call, in_memory, prepared
 from carpio.jail.environment import for_jail
+from carpio.jail.execution import exec_call, in_memory, prepared
 from carpio.jail.ports import Holder, Record
 from carpio.jail.registry import FileRegistry, state_directory
 from carpio.jail.site import TOOL_ENVIRONMENT, Site

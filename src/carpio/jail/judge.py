@@ -8,18 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, assert_never
+from typing import Final, assert_never
 
 from carpio.bsd.addresses import is_interface_name
 from carpio.errors import CarpioError
 from carpio.jail.addresses import FAMILIES, AddressSetting, parse_addresses
 from carpio.jail.parameters import Fate, Kind, Parameter, base_name, parameter
 from carpio.jail.resolve import Jail, Setting
+from carpio.jail.values import Setpoint
 
 __all__ = ["Judged", "Setpoint", "judge"]
-
-Setpoint: TypeAlias = bool | int | str | tuple[str, ...]
-"""The value of a parameter by its kind; of a mode, one of its names."""
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _LONGEST_NUMBER: Final = 18

@@ -12,7 +12,7 @@ from enum import Enum, unique
 from typing import Protocol
 
 from carpio.errors import CarpioError
-from carpio.jail.judge import Setpoint
+from carpio.jail.values import Setpoint
 
 __all__ = [
     "CannotChange",

@@ -9,12 +9,12 @@
 from __future__ import annotations
 
 import errno
-import platform
+import os
 from collections.abc import Mapping
 from typing import Final
 
 from carpio.jail.capabilities import may_mount
-from carpio.jail.judge import Setpoint
+from carpio.jail.values import Setpoint
 
 __all__ = ["filter_of"]
 
@@ -47,10 +47,10 @@ def filter_of(values: Mapping[str, Setpoint], machine: str | None = None) -> dic
     """Return the part `linux.seccomp` of an OCI configuration."""
     rules = [_refuse(_WITHOUT_USE, errno.EPERM)]
     if not may_mount(values):
-        rules += _namespaces(machine or platform.machine())
+        rules += _namespaces(machine or os.uname().machine)
     if values.get("allow.socket_af") is not True:
         rules += _socket_families()
-    architectures = _ARCHITECTURES.get(machine or platform.machine(), ())
+    architectures = _ARCHITECTURES.get(machine or os.uname().machine, ())
     return {
         "defaultAction": "SCMP_ACT_ALLOW",
         **({"architectures": list(architectures)} if architectures else {}),

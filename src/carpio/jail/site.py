@@ -14,8 +14,6 @@ All names follow from the jid, so that `destroy` finds what a killed process lef
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,7 +38,8 @@ _FILES: Final = ("config.json", "network", "interfaces.json", "interfaces.new", 
 
 def tool(name: str) -> str | None:
     """Return the path of a program of this host, wherever the caller's PATH leads."""
-    return shutil.which(name, path=TOOL_ENVIRONMENT["PATH"])
+    places = (f"{each}/{name}" for each in TOOL_ENVIRONMENT["PATH"].split(":"))
+    return next((place for place in places if os.access(place, os.X_OK)), None)
 
 
 class Site:
@@ -70,6 +69,8 @@ class Site:
 
         Nothing recursive where a root could ever be mounted.
         """
+        import shutil  # much of it; most commands never come here
+
         bundle = self.bundle(jid)
         try:
             if (bundle / "runtime").exists():
@@ -84,7 +85,7 @@ class Site:
 
     def pid_file(self, jid: int) -> Path:
         """File where the runtime tells which process a command in a jail is; another each time."""
-        return self.bundle(jid) / f"exec.{os.getpid()}.{secrets.token_hex(4)}"
+        return self.bundle(jid) / f"exec.{os.getpid()}.{os.urandom(4).hex()}"
 
     def runtime(self, jid: int, *words: str) -> tuple[str, ...]:
         """Return a call of the OCI runtime about a jail. Raises PlatformError."""

@@ -17,7 +17,6 @@ from typing import Final
 from carpio.errors import CarpioError, PlatformError
 from carpio.jail.bundle import Mount, config_of
 from carpio.jail.holder import init_image
-from carpio.jail.judge import Setpoint
 from carpio.jail.kernel import open_below
 from carpio.jail.mounts import (
     ByMount,
@@ -31,6 +30,7 @@ from carpio.jail.mounts import (
 )
 from carpio.jail.ports import MountLine
 from carpio.jail.site import TOOL_ENVIRONMENT, Site
+from carpio.jail.values import Setpoint
 
 __all__ = ["MountSpace"]
 
@@ -38,11 +38,12 @@ _BEGIN: Final = 'mount --rbind -- "$1" "$2" && echo ready && exec cat'
 _TIDY: Final = """
 for place; do
     case $place in
-    -*) umount -l -- "${place#-}" || exit 1 ;;
-    *) mount -o remount,bind,nodev -- "${place#+}" || exit 1 ;;
+    -*) umount -l -- "${place#-}" || ! mountpoint -q -- "${place#-}" || exit 1 ;;
+    *) mount -o remount,bind,nodev -- "${place#+}" || ! mountpoint -q -- "${place#+}" || exit 1 ;;
     esac
 done
 """
+"""A mount whose point is removed from the host meanwhile vanishes here too, and is no failure."""
 _START: Final = """
 mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 125
 echo 0 >"$1/cgroup.procs" || exit 125
