@@ -28,7 +28,7 @@ from carpio.lab.scenario import (
 
 __all__ = ["ACTIONS", "main"]
 
-ACTIONS: Final = ("demo", "run", "list", "up", "shell", "down")
+ACTIONS: Final = ("demo", "run", "compare", "report", "list", "up", "shell", "down")
 USAGE: Final = 64
 INVALID: Final = 2
 SYSCTLS: Final = ("default", "hardened")
@@ -55,6 +55,8 @@ def main(argv: list[str]) -> int:
                 return _list(arguments)
             case "run":
                 return _run(arguments)
+            case "compare" | "report":
+                return _pages(action, arguments)
             case _:
                 from carpio.lab.stay import main as stay
 
@@ -69,6 +71,14 @@ def main(argv: list[str]) -> int:
         return 128 + signal.SIGINT
     finally:
         signal.signal(signal.SIGTERM, handler)
+
+
+def _pages(action: str, arguments: list[str]) -> int:
+    from carpio.lab.page_commands import COMPARE_SUMMARY, REPORT_SUMMARY, compare, report
+
+    if action == "compare":
+        return compare(arguments, _Parser(prog="carpio lab compare", description=COMPARE_SUMMARY))
+    return report(arguments, _Parser(prog="carpio lab report", description=REPORT_SUMMARY))
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -17,6 +17,7 @@ from carpio.lab.flood import Flood
 from carpio.lab.forger import send_canaries
 from carpio.lab.gaps import lateness_percentiles
 from carpio.lab.observe import AdvertWatch, Capture
+from carpio.lab.pages import write_pages
 from carpio.lab.pcap import merge_to_pcapng
 from carpio.lab.peers import Peer, peer_named
 from carpio.lab.plan import Plan
@@ -88,6 +89,7 @@ def run_scenario(scenario: Scenario, options: Options, say: Callable[[str], None
     for path in evidence.files.values():
         path.unlink()
     write_result(result, options.directory / RESULT_FILE)
+    write_pages(result, options.directory, say)
     return result
 
 

@@ -1,0 +1,123 @@
+"""`carpio lab report` and `carpio lab compare`: their arguments and what they do."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from carpio.errors import CarpioError
+from carpio.lab.cage import is_inside, run_inside
+from carpio.lab.pages import write_pages
+from carpio.lab.result import Outcome, Result, read_result
+from carpio.lab.scenario import FULL, SHORT, read_scenario, scenario_path
+
+__all__ = ["COMPARE_SUMMARY", "REPORT_SUMMARY", "compare", "report"]
+
+REPORT_SUMMARY: Final = "Make the pages of results again: report.html and report.md beside each."
+COMPARE_SUMMARY: Final = "Play scenarios with several implementations and put them side by side."
+DEFAULT_IMPLEMENTATIONS: Final = "carpio,keepalived,ucarp"
+
+
+def report(arguments: list[str], parser: argparse.ArgumentParser) -> int:
+    """Write the pages of results that are there already."""
+    parser.add_argument("place", nargs="+", type=Path, help="a result.json, or its directory")
+    options = parser.parse_args(arguments)
+    for place in options.place:
+        for path in _results_at(place):
+            if not write_pages(read_result(path), path.parent, _complain):
+                return 1
+            print(path.parent / "report.html")
+    return 0
+
+
+def _results_at(place: Path) -> Sequence[Path]:
+    if not place.is_dir():
+        return [place]
+    found = sorted(place.rglob("result.json"))
+    if not found:
+        raise CarpioError(f"{place}: no result.json in it; carpio lab run --out {place} makes one")
+    return found
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def compare(arguments: list[str], parser: argparse.ArgumentParser) -> int:
+    """Play, then write the comparison."""
+    parser.add_argument("scenario", nargs="+", help="of carpio lab list, or files")
+    parser.add_argument(
+        "--impl",
+        default=DEFAULT_IMPLEMENTATIONS,
+        metavar="NAME[,NAME...]",
+        help="each is played on all hosts; %(default)s unless said",
+    )
+    parser.add_argument("--short", action="store_true", help="play the short forms")
+    parser.add_argument("--sysctl", choices=("default", "hardened"), default="default")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where pages and results go")
+    parser.add_argument("--no-capture", action="store_true", help="do not keep the captures")
+    options = parser.parse_args(arguments)
+    _check(options)
+    if not is_inside():
+        out = options.out or Path(tempfile.mkdtemp(prefix="carpio-lab-compare-"))
+        rest = () if options.out else ("--out", str(out))
+        return run_inside(("compare", *arguments, *rest))
+    return _compare(options, shlex.join(("carpio", "lab", "compare", *arguments)))
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise CarpioError for what is wrong before anything is built."""
+    from carpio.lab.html import templates
+    from carpio.lab.peers import peer_named
+
+    templates()
+    for name in options.impl.split(","):
+        peer_named(name)
+    for name in options.scenario:
+        read_scenario(scenario_path(name), SHORT if options.short else FULL)
+
+
+def _compare(options: argparse.Namespace, command: str) -> int:
+    from carpio.lab.compare import as_markdown, run_all, write_comparison
+    from carpio.lab.run import Options, run_scenario
+
+    began = time.monotonic()
+
+    def play(name: str, implementation: str, directory: Path) -> Result:
+        def say(text: str) -> None:
+            elapsed_s = time.monotonic() - began
+            _complain(f"[{elapsed_s:5.1f} s] {name}, {implementation}: {text}")
+
+        if directory.exists():
+            raise CarpioError(f"{directory} exists; choose another --out")
+        form = SHORT if options.short else FULL
+        words = ["carpio", "lab", "run", name, "--impl", implementation]
+        words += ["--short"] if options.short else []
+        words += ["--sysctl", options.sysctl] if options.sysctl != "default" else []
+        run_options = Options(
+            directory=directory,
+            implementations={"": implementation},
+            sysctls=options.sysctl,
+            keep_capture=not options.no_capture,
+            command=shlex.join(words),
+        )
+        result = run_scenario(read_scenario(scenario_path(name), form), run_options, say)
+        say(result.outcome.value)
+        return result
+
+    names = options.impl.split(",")
+    comparison = run_all(options.scenario, names, play, options.out, command)
+    page = write_comparison(comparison, options.out)
+    print(as_markdown(comparison))
+    print(page)
+    is_right = all(
+        run.result is not None and run.result.outcome is Outcome.RIGHT
+        for run in comparison.of(names[0])
+    )
+    return 0 if is_right else 1
