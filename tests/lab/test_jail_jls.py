@@ -41,7 +41,7 @@ def test_a_jail_is_made_again_by_the_line_that_jls_prints_of_it(jails: JailLab):
     name = jails.name()
     words = (
         f"jail -c name={name} path={jails.root} persist ip4.addr=192.0.2.1,192.0.2.2 ip6=inherit "
-        'host.hostname=www.example.org allow.raw_sockets allow.noreserved_ports "meta=it\'s $x"'
+        'host.hostname=www.example.org allow.raw_sockets allow.noreserved_ports "meta=it\'s \\$x"'
     )
     made = called(jails, words)
     assert (made.returncode, made.stderr) == (0, "")
