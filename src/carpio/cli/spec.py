@@ -337,19 +337,26 @@ COMMANDS: Final = (
     ),
     Command(
         name="jail",
-        summary="List the jails of a jail.conf(5), as FreeBSD's jail(8) with -e. Starts none yet.",
-        synopsis="[-qv] [-f FILE] -e SEPARATOR",
+        summary="Make, change and remove jails, as FreeBSD's jail(8).",
+        synopsis="[-cmr] [-Cdhilqv] [-f FILE] [-J FILE] [-p N] [-u USER | -U USER] "
+        "[JAIL | NAME=VALUE...] | -r [-Cqv] [-f FILE] [-p N] JAIL... | -R [-qv] JAIL... | "
+        "[-qv] [-f FILE] -e SEPARATOR",
         description=(
-            "Prints one line for each jail that is not a wildcard: its parameters as the whole "
-            "file gives them, joined by SEPARATOR, with *** for passphrases. FILE is "
-            "/etc/jail.conf unless it is named; - is standard input. Says on standard error what "
-            "is not supported on Linux; -q leaves out what is only ignored.",
-            "Exit status 1 when a mistake was found, or a parameter without which the jail could "
-            "not be created here. All other forms of jail(8) say that they are not supported yet. "
-            "See the page jail.conf.",
+            "-c makes the jails of a jail.conf(5), or one of them with what it depends on, or the "
+            "one that NAME=VALUE describes; -m changes, -r removes with the commands of the file, "
+            "-rc restarts, -R removes at once. FILE is /etc/jail.conf unless it is named; - is "
+            "standard input. No more than N commands run at once. See the page jail.",
+            "With -e it prints one line for each jail that is not a wildcard: its parameters as "
+            "the whole file gives them, joined by SEPARATOR, and does nothing. See the page "
+            "jail.conf.",
+            "Passphrases are printed as ***. Exit status 1 when anything failed.",
         ),
         arguments=(Argument(name="words", metavar="WORD", repeatable=True, doc="As on FreeBSD."),),
-        examples=(("carpio jail -f jail.conf -e ' '", "see what a file means"),),
+        examples=(
+            ("carpio jail -c www", "make a jail of /etc/jail.conf"),
+            ("carpio jail -r www", "remove it"),
+            ("carpio jail -f jail.conf -e ' '", "see what a file means"),
+        ),
     ),
     Command(
         name="jls",
