@@ -1,1 +1,1 @@
-"""FreeBSD's jail(8): the language of jail.conf(5). Jails are not started yet."""
+"""FreeBSD's jail(8): the language of jail.conf(5). `jail` makes, changes and removes them."""

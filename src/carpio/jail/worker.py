@@ -130,11 +130,19 @@ class Worker:
 
     def take_off(self, ledger: Ledger, alias: MadeAlias) -> bool:
         """Take an address off unless another jail uses it; return whether that went well."""
-        with self.turn():
-            return ledger.drop_alias(alias, self._take_down)
+        is_used = True
 
-    def _take_down(self, alias: MadeAlias) -> bool:
-        return self._ifconfig(alias.down[1:], " ".join(alias.down))
+        def call(one: MadeAlias) -> bool:
+            nonlocal is_used
+            is_used = False
+            return self._ifconfig(one.down[1:], " ".join(one.down))
+
+        with self.turn():
+            is_done = ledger.drop_alias(alias, call)
+        if is_used:
+            text = f"{alias.address}: stays on {alias.interface}, where another jail uses it"
+            self._notes.detail(self._label, text)
+        return is_done
 
     def _ifconfig(self, words: Sequence[str], shown: str) -> bool:
         self._notes.detail(self._label, f"run command: {shown}")
