@@ -8,6 +8,7 @@ __all__ = ["COMMANDS", "MODULES"]
 MODULES: Final[Mapping[str, str]] = {
     "ifconfig": "carpio.bsd.ifconfig",
     "jail": "carpio.jail.command",
+    "jexec": "carpio.jail.jexec",
     "jls": "carpio.jail.jls",
     "netstat": "carpio.bsd.netstat",
     "sysctl": "carpio.bsd.sysctl",

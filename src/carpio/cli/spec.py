@@ -359,6 +359,23 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        name="jexec",
+        summary="Run a command in a jail that runs, as FreeBSD's jexec(8).",
+        synopsis="[-l] [-d DIRECTORY] [-e NAME=VALUE]... [-u USER | -U USER] JAIL [COMMAND...]",
+        description=(
+            "JAIL is a name or a number. Without COMMAND it is a shell. -l gives it an environment "
+            "of its own and the home of the user, -e a variable, -d a directory. The user of -u is "
+            "looked up on this host, that of -U in the jail.",
+            "Exit status is that of the command, 128 more than the signal that ended it, or 1 when "
+            "it cannot be run. See the page jexec.",
+        ),
+        arguments=(Argument(name="words", metavar="WORD", repeatable=True, doc="As on FreeBSD."),),
+        examples=(
+            ("carpio jexec www ps", "see what runs in a jail"),
+            ("carpio jexec -l -U joe www", "a shell as a user of the jail"),
+        ),
+    ),
+    Command(
         name="jls",
         summary="List the jails that run, as FreeBSD's jls(8).",
         synopsis="[-acdhNnqsv] [-j JAIL] [--libxo FORMAT] [PARAMETER]...",
