@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from carpio.lab.result import (
     Cable,
     CapturedPort,
@@ -33,7 +35,7 @@ from carpio.lab.result import (
     Trunk,
 )
 
-__all__ = ["a_result"]
+__all__ = ["a_long_result", "a_result", "named"]
 
 VIP = "10.77.0.100"
 VMAC = "00:00:5e:00:01:01"
@@ -108,6 +110,88 @@ def a_result() -> Result:
         proof=Proof(sent=4, seen=4),
         observers=Observers(
             probe_hz=1000, flood_hz=100, flood_sent=900, prober_late_ms=(0.1, 0.5, 2.0)
+        ),
+    )
+
+
+def named(text: str) -> Result:
+    """Return a run in which every text that can come from outside is `text`."""
+    result = a_result()
+    event = replace(
+        result.events[1], title=text, actions=(text,), problems=(text,), remarks=(text,)
+    )
+    machine = replace(result.topology.machines[0], name=text, implementation=text)
+    topology = replace(
+        result.topology,
+        title=text,
+        picture=text,
+        machines=(machine, *result.topology.machines[1:]),
+        groups=(replace(result.topology.groups[0], addresses=(text,), macs=(text,)),),
+        trunks=(Trunk(name=text, between=("lan", text)),),
+    )
+    return replace(
+        result,
+        scenario=replace(result.scenario, name=text, title=text, why=text, variant=text),
+        versions={text: text},
+        topology=topology,
+        events=(result.events[0], event),
+        problems=(text,) * 7,
+        remarks=(text,),
+        wrong_claims=(replace(result.wrong_claims[0], port=text, mac=text, inner_mac=text),),
+        neighbours=(replace(result.neighbours[1], machine=text, mac=text),),
+        router_table=text,
+        messages=(Message(at_s=5.0, machine=text, text=text, count=2),),
+        captures=(replace(result.captures[0], machine=text),),
+        capture_file=text,
+        configurations=(Configuration(machine=text, name=text, text=text),),
+        commands=(text,),
+    )
+
+
+def a_long_result(groups: int = 8, duration_s: int = 60, rate: int = 5000) -> Result:
+    """Return a run in which every group was asked `rate` times a second, all the time."""
+    result = a_result()
+    names = [f"{vhid}@lan" for vhid in range(1, groups + 1)]
+    first = result.topology.groups[0]
+    bins = tuple(range(duration_s * 100))
+    wrong = result.wrong_claims[0]
+    return replace(
+        result,
+        duration_s=float(duration_s),
+        topology=replace(
+            result.topology, groups=tuple(replace(first, name=name) for name in names)
+        ),
+        events=(
+            replace(result.events[0], end_s=duration_s / 2),
+            replace(result.events[1], start_s=duration_s / 2, end_s=float(duration_s)),
+        ),
+        adverts=tuple(
+            replace(_advert(float(at), "a", 0), group=name)
+            for name in names
+            for at in range(duration_s)
+        ),
+        claim_density=tuple(
+            ClaimDensity(
+                group=name,
+                host=host,
+                verdict=verdict,
+                bin_s=0.01,
+                bins=bins,
+                counts=(rate // 100,) * len(bins),
+            )
+            for name in names
+            for host, verdict in (("a", "right"), ("b", "wrong MAC"))
+        ),
+        wrong_claims=tuple(
+            replace(wrong, at_s=number * duration_s / 1000) for number in range(1000)
+        ),
+        silences=tuple(
+            Silence(address=VIP, start_s=number / 10, end_s=number / 10 + 0.01, lost=10)
+            for number in range(duration_s * 10)
+        ),
+        messages=tuple(
+            Message(at_s=number / 10, machine="client", text=f"arp: {VIP} moved")
+            for number in range(500)
         ),
     )
 

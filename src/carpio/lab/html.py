@@ -99,6 +99,6 @@ def templates() -> Environment:
     environment.filters["number"] = lambda value: f"{value:,}"
     environment.filters["seconds"] = lambda value: f"{value:.3f}"
     environment.filters["line"] = _markdown_line
-    environment.filters["code"] = lambda text: text.replace("`", "'")
+    environment.filters["code"] = lambda text: " ".join(text.replace("`", "'").split())
     environment.filters["fenced"] = lambda text: text.replace("```", "'''")
     return environment

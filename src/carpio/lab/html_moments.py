@@ -11,9 +11,17 @@ from dataclasses import dataclass, replace
 from enum import Enum, unique
 from typing import Final
 
-from carpio.lab.result import Event, Kind, Result, Role, SeenAdvert, SeenClaim
+from carpio.lab.result import Event, Kind, Result, Role, SeenAdvert, SeenClaim, Topology
 
-__all__ = ["EVERYONE", "Moment", "Tone", "group_to_show", "moments_of", "sequence_of"]
+__all__ = [
+    "EVERYONE",
+    "Moment",
+    "Tone",
+    "group_to_show",
+    "moments_of",
+    "places_of_ports",
+    "sequence_of",
+]
 
 EVERYONE: Final = "*"
 MOST_IN_SEQUENCE: Final = 18
@@ -61,6 +69,14 @@ def moments_of(result: Result) -> tuple[Moment, ...]:
         *_messages(result),
     )
     return tuple(sorted(found, key=lambda moment: moment.at_s))
+
+
+def places_of_ports(topology: Topology) -> dict[str, str]:
+    """Return what is at the other end of each port of a switch: a machine, or a trunk."""
+    ends = {c.port: m.name for m in topology.machines for c in m.cables}
+    for number, trunk in enumerate(topology.trunks):
+        ends |= {f"trunk{number}-{side}": f"trunk {trunk.name}" for side in ("l", "r")}
+    return ends
 
 
 def group_to_show(result: Result, event: Event) -> str:
@@ -194,7 +210,7 @@ def _claim_text(result: Result, claim: SeenClaim) -> str:
 
 
 def _forwarding(result: Result) -> Iterator[Moment]:
-    at_port = {c.port: m.name for m in result.topology.machines for c in m.cables}
+    at_port = places_of_ports(result.topology)
     of_mac = {mac: group for group in result.topology.groups for mac in group.macs}
     for change in result.forwarding:
         group = of_mac.get(change.mac)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from carpio.lab.html_moments import Moment
+from carpio.lab.html_moments import Moment, places_of_ports
 from carpio.lab.result import Group, Kind, Result, Silence
 
 __all__ = ["timeline_data"]
@@ -102,7 +102,7 @@ def _host(result: Result, group: str, host: str) -> Json:
 
 def _forwarding(result: Result, group: Group) -> Json:
     """Return by switch and MAC the times at which the port changed, with the machine there."""
-    at_port = {c.port: m.name for m in result.topology.machines for c in m.cables}
+    at_port = places_of_ports(result.topology)
     found: dict[str, list[Json]] = {}
     for change in result.forwarding:
         if change.mac in group.macs:
