@@ -172,6 +172,22 @@ def test_bind(asked: str, got: str | None, with_errors: bool):
         assert call.error == 0
 
 
+def test_loopback_addresses_of_the_list_are_the_jails():
+    policy = only("127.0.0.8", "127.0.0.9", "::1")
+    for hook in (Hook.BIND4, Hook.CONNECT4, Hook.SENDMSG4):
+        for asked, got in (("127.0.0.9", "127.0.0.9"), ("127.0.0.1", "127.0.0.8")):
+            call = Call(hook, policy).with_address(asked)
+            assert call.run() == 1
+            assert call.address4 == got
+    for destination, leaves in (("127.0.0.9", 1), ("127.0.0.1", 0)):
+        assert packet_call(Hook.EGRESS, policy, "127.0.0.8", destination).run() == leaves
+    assert packet_call(Hook.EGRESS, policy, "::1", "::1").run() == 1
+    sending = Call(Hook.SENDMSG4, policy).with_address("198.51.100.9")
+    sending.context[40:44] = IPv4Address("127.0.0.9").packed
+    assert sending.run() == 1
+    assert sending.context[40:44] == IPv4Address("127.0.0.9").packed
+
+
 @pytest.mark.parametrize(
     ("asked", "leads_to", "source"),
     [

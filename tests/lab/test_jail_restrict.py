@@ -210,6 +210,16 @@ def test_loopback_leads_to_the_jail_itself_and_not_to_the_host(
     assert inside("caller(listener)") == primary.removeprefix("::ffff:")
 
 
+def test_a_loopback_address_of_the_list_is_an_address_as_any(jail: Jail, host: Agent):
+    inside = jail(only("127.0.0.8", "127.0.0.9"))
+    host("listener = listening(tcp(), '127.0.0.1', 8007)")
+    inside("listener = listening(tcp(), '127.0.0.9', 8007)")
+    assert inside("c = connected(tcp(), '127.0.0.9', 8007); c.getpeername()[0]") == "127.0.0.9"
+    assert inside("caller(listener)") == "127.0.0.9"
+    assert inside("connected(tcp(), '127.0.0.1', 8007)") == "ECONNREFUSED"
+    assert inside("bound(udp(), '127.0.0.1').getsockname()[0]") == "127.0.0.8"
+
+
 @pytest.mark.parametrize(("saddrsel", "source"), [(True, "10.99.0.3"), (False, "10.99.0.2")])
 def test_saddrsel_says_where_a_connection_to_another_address_of_the_jail_comes_from(
     jail: Jail, saddrsel: bool, source: str

@@ -33,6 +33,7 @@ __all__ = [
     "IP4",
     "IP6",
     "MAPPED",
+    "MAPPED_WORD",
     "Place",
     "fetch",
     "find",
@@ -74,6 +75,10 @@ MAPPED: Final = Place(name="mapped", registers=(Register.R7,), offsets=(20,), si
 def native(part: bytes) -> int:
     """Return the number that a load of these bytes gives."""
     return int.from_bytes(part, sys.byteorder)
+
+
+MAPPED_WORD: Final = native(b"\0\0\xff\xff")
+"""What is before those."""
 
 
 def _parts(address: Address) -> tuple[int, ...]:
