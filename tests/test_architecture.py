@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "ports": {"errors", "wire", "core"},
     "config": {"errors", "wire", "core.model"},
     "control": {"errors", "core.model"},
-    "runtime": {"errors", "wire", "core", "config", "ports", "control"},
-    "sim": {"errors", "wire", "core", "config", "ports"},
+    "trace": {"errors", "wire", "core"},
+    "runtime": {"errors", "wire", "core", "config", "ports", "control", "trace"},
+    "sim": {"errors", "wire", "core", "config", "ports", "trace"},
     "lab": {"errors", "wire"},
     "bsd": {"errors", "core.model", "control"},
     "jail": {"errors", "bsd", "control"},
@@ -38,10 +39,15 @@ Everybody knows `errors` and `carpio.__version__`; who knows `config` or `contro
 values of `core.model`, of which they are made.
 """
 
-THIRD_PARTY = {"config": {"msgspec", "tomlkit"}, "control": {"msgspec"}}
-"""What packages with a short list may import from outside; none in wire, core, ports and sim."""
+THIRD_PARTY = {
+    "config": {"msgspec", "tomlkit"},
+    "control": {"msgspec"},
+    "trace": {"msgspec"},
+    "sim": {"distributed"},
+}
+"""What packages with a short list may import from outside: none in wire, core and ports."""
 
-RESTRICTED = ("wire", "core", "ports", "sim", "config", "control")
+RESTRICTED = ("wire", "core", "ports", "sim", "config", "control", "trace")
 
 
 def package_of(module: Path) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from carpio.core.effects import SendAdvertisement
-from carpio.core.model import InstanceConfig, InstanceKey, Nanoseconds
+from carpio.core.effects import Effect, SendAdvertisement
+from carpio.core.events import Event
+from carpio.core.memory import EngineMemory
+from carpio.core.model import EngineConfig, InstanceConfig, InstanceKey, Nanoseconds
 from carpio.core.signer import Entropy
 
-__all__ = ["AddressPlane", "Clock", "Entropy", "Link"]
+__all__ = ["AddressPlane", "Clock", "Entropy", "Link", "TraceSink"]
 
 
 class Clock(Protocol):
@@ -58,4 +60,21 @@ class AddressPlane(Protocol):
 
     def release(self, instances: Sequence[InstanceKey]) -> None:
         """Close the gates at once; undo `serve` afterwards."""
+        ...
+
+
+class TraceSink(Protocol):
+    """Writes down what happens to an engine, so that it can be replayed."""
+
+    wants_beginning: bool
+    """What the engine is must be told before what happens to it."""
+
+    def begin(self, now: Nanoseconds, config: EngineConfig, memory: EngineMemory) -> None:
+        """Take down what the engine is between two events."""
+        ...
+
+    def note(
+        self, happened: Sequence[tuple[Nanoseconds, Event, Sequence[Effect], Sequence[int]]]
+    ) -> None:
+        """Take down when something happened, what it was, what came of it, and what was drawn."""
         ...

@@ -16,6 +16,8 @@ from carpio.control.messages import (
     Reload,
     SetState,
     Status,
+    TraceOff,
+    TraceOn,
     encode_error,
 )
 
@@ -69,6 +71,9 @@ def test_status_in_json_has_the_shape_of_the_contract(run, daemon) -> None:
         (("state", "1@eth0", "master"), SetState("1@eth0", "master"), ""),
         (("state", "web", "backup"), SetState("web", "backup"), ""),
         (("log-level", "2"), LogLevel(2), ""),
+        (("trace", "on", "/var/tmp/a.trace"), TraceOn("/var/tmp/a.trace"), ""),
+        (("trace", "on", "/var/tmp/x/../a", "--size", "3"), TraceOn("/var/tmp/a", 3), ""),
+        (("trace", "off"), TraceOff(), ""),
         (("reload",), Reload(), ""),
     ],
 )
@@ -76,6 +81,17 @@ def test_a_command_becomes_its_request(run, daemon, argv, request_, text: str) -
     outcome = run(*argv)
     assert (outcome.exit_status, outcome.stdout) == (ExitStatus.DONE, text)
     assert daemon.requests == [request_]
+
+
+def test_a_trace_is_written_where_the_caller_is(run, daemon, tmp_path) -> None:
+    assert run("trace", "on", "a.trace").exit_status is ExitStatus.DONE
+    assert daemon.requests == [TraceOn(str(tmp_path / "a.trace"))]
+
+
+@pytest.mark.parametrize("argv", [("on",), ("off", "a.trace"), ("off", "--size", "1"), ("maybe",)])
+def test_a_trace_needs_a_file_to_begin_and_none_to_end(run, daemon, argv) -> None:
+    assert run("trace", *argv).exit_status is ExitStatus.USAGE
+    assert daemon.requests == []
 
 
 def test_reload_passes_on_warnings(run, daemon) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.helpers.traced import TracedLife, writer
 
 CONFIG = """
 preempt = true
@@ -164,3 +165,76 @@ def test_the_timeline_is_drawn_when_asked_for(run, tmp_path: Path):
     run("sim", "a.toml", "b.toml", "--svg", "a.svg", "--html", "a.html")
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
     assert "Nothing wrong." in (tmp_path / "a.html").read_text()
+
+
+def test_a_trace_is_replayed_with_and_without_the_keys(run, tmp_path: Path):
+    life = TracedLife(2)
+    life.use(writer(tmp_path / "x.trace"))
+    life.time_out()
+    life.live(80)
+    life.stop()
+    outcome = run("sim", "--replay", "x.trace")
+    assert (outcome.exit_status, outcome.stderr) == (0, "")
+    assert "1@eth0: BACKUP -> MASTER (" in outcome.stdout
+    assert "The engine did the same at the same times" in outcome.stdout
+    report = json.loads(run("sim", "--replay", "x.trace", "--json").stdout)
+    assert report["schema"] == 1
+    assert report["differences"] == []
+    assert report["unverified"] > 0
+
+    (tmp_path / "keys.toml").write_text(
+        '[[netns]]\nname = "blue"\n[[vhid]]\nid = 1\ninterface = "eth0"\nnetns = "blue"\n'
+        'passphrase = "secret"\naddresses = ["10.0.0.1/24", "2001:db8::1/64"]\n'
+    )
+    (tmp_path / "keys.toml").chmod(0o600)
+    report = json.loads(run("sim", "--replay", "x.trace", "--config", "keys.toml", "--json").stdout)
+    assert (report["unverified"], report["misjudged"]) == (0, 0)
+
+
+def test_a_trace_that_the_engine_does_not_repeat_exits_with_1(run, tmp_path: Path):
+    life = TracedLife(2)
+    life.use(writer(tmp_path / "x.trace"))
+    life.time_out()
+    life.live(80)
+    life.stop()
+    text = (tmp_path / "x.trace").read_text()
+    (tmp_path / "y.trace").write_text(text.replace('"new":"MASTER"', '"new":"INIT"', 1))
+    outcome = run("sim", "--replay", "y.trace")
+    assert outcome.exit_status == 1
+    assert "-> INIT (" in outcome.stdout
+    assert "DIFFERENT: line " in outcome.stdout
+    assert "The engine did the same" not in outcome.stdout
+
+
+def test_what_is_no_trace_is_told_with_its_line(run, tmp_path: Path):
+    outcome = run("sim", "--replay", "a.toml")
+    assert outcome.exit_status == 1
+    assert outcome.stderr.startswith("carpio: a.toml: line 1: ")
+    assert run("sim", "--replay", "a.toml", "b.toml").exit_status == 64
+
+
+def test_hosts_without_a_common_group_are_not_explored(run, tmp_path: Path):
+    (tmp_path / "c.toml").write_text(CONFIG.format(advskew=0).replace("id = 1", "id = 3"))
+    outcome = run("sim", "--exhaustive", "a.toml", "c.toml")
+    assert outcome.exit_status == 64
+    assert "share no group" in outcome.stderr
+
+
+def test_an_exploration_needs_two_or_three_hosts(run, tmp_path: Path):
+    outcome = run("sim", "--exhaustive", "a.toml", "b.toml", "a.toml", "b.toml")
+    assert outcome.exit_status == 64
+    assert "give it 2 or 3" in outcome.stderr
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_the_number_of_processes_changes_nothing(run, jobs: str):
+    words = ("sim", "a.toml", "b.toml", "--for", "30s", "--datapath", "naive", "--json")
+    outcome = run(*words, "--seeds", "4", "--jobs", jobs)
+    assert outcome.exit_status == 1
+    report = json.loads(outcome.stdout)
+    assert report["failing"] == [0, 1, 2, 3]
+    assert report["broken"]["wrong MAC"] == 4
+
+
+def test_a_number_of_processes_is_at_least_one(run):
+    assert run("sim", "a.toml", "b.toml", "--seeds", "4", "--jobs", "0").exit_status == 64

@@ -17,6 +17,7 @@ from carpio.jail.parameters import PARAMETERS, Fate, Parameter
 from carpio.sim.faults import KINDS
 from carpio.sim.library import names, path_of
 from carpio.sim.scenario import read_scenario
+from carpio.trace.records import KINDS as KINDS_OF_RECORDS
 
 __all__ = ["FILE_RULES", "documents", "with_parts"]
 
@@ -48,6 +49,7 @@ def documents() -> Mapping[str, Mapping[str, str]]:
         },
         "sim.md": {"faults": _faults(), "scenarios": _scenarios()},
         "control.md": {"methods": _methods(), "errors": _errors()},
+        "trace.md": {"records": _records()},
         "jail-conf.md": {
             "read": _parameters(Fate.READ),
             "ignored": _unsupported(Fate.IGNORED),
@@ -148,6 +150,16 @@ def _scenarios() -> str:
     return _table(("Scenario", "What fails"), [(f"`{name}`", it.title) for name, it in found])
 
 
+def _records() -> str:
+    rows = []
+    for kind in KINDS_OF_RECORDS:
+        fields = msgspec.structs.fields(kind)
+        names = [f"`{one.encode_name}`" for one in fields if one.name not in ("at", "drawn")]
+        tag = kind.__struct_config__.tag
+        rows.append((f"`{tag}`", ", ".join(names) or "-", _doc(kind)))
+    return _table(("Kind", "Members", "Meaning"), rows)
+
+
 def _methods() -> str:
     rows = [
         (f"`{name}`", _params(kind), _changes(kind), _doc(kind)) for name, kind in METHODS.items()
@@ -180,7 +192,7 @@ def _range(limits: Mapping[str, object]) -> str:
             return str(limits.get("type", "any"))
 
 
-def _doc(kind: type[Params]) -> str:
+def _doc(kind: type[object]) -> str:
     return " ".join((kind.__doc__ or "").split()).rstrip(".") + "."
 
 

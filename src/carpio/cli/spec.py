@@ -251,6 +251,33 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        name="trace",
+        module="trace",
+        summary="Let the daemon write down all that its engine is told, to be replayed.",
+        synopsis="[--size MIB] [--control SOCKET] on FILE | off",
+        description=(
+            "Of the network namespace that the command runs in. FILE is made by the daemon, for "
+            "the caller alone, and must not be there. When it is full it becomes FILE.1, and a "
+            "new FILE begins; each can be replayed with carpio sim --replay. Passphrases and keys "
+            "are not in it. The trace ends with off, or with the daemon.",
+        ),
+        arguments=(
+            Argument(name="switch", choices=("on", "off"), doc="Begin or end."),
+            Argument(name="file", metavar="FILE", optional=True, doc="Where to write it."),
+            Argument(
+                name="--size",
+                metavar="MIB",
+                is_number=True,
+                doc="Size of a file at most, 1 to 1024; default 16. There are two at most.",
+            ),
+            _CONTROL,
+        ),
+        examples=(
+            ("carpio trace on /var/tmp/a.trace", "begin before a failover"),
+            ("carpio trace off", "end it"),
+        ),
+    ),
+    Command(
         name="reload",
         module="reload",
         summary="Let the daemon read its configuration again.",
@@ -481,10 +508,11 @@ COMMANDS: Final = (
         name="sim",
         module="sim",
         summary="Simulate hosts with these configurations, in virtual time, with faults.",
-        synopsis="FILE FILE... [--scenario SCENARIO] [--seed N | --seeds N [--keep DIRECTORY]] "
-        "[--for DURATION] "
+        synopsis="FILE FILE... [--scenario SCENARIO] [--seed N | --seeds N [--keep DIRECTORY] "
+        "[--jobs N | --dask ADDRESS]] [--for DURATION] "
         "[--datapath real|naive] [--trace FILE] "
-        "[--svg FILE] [--html FILE] [--json] | --lint FILE FILE... | --list",
+        "[--svg FILE] [--html FILE] [--json] | --lint FILE FILE... | --exhaustive [FILE FILE "
+        "[FILE]] [--jobs N] [--json] | --replay TRACE [--config FILE] [--json] | --list",
         description=(
             "Each FILE is the configuration of one host, named after the file. The daemon's own "
             "engine runs over a virtual clock, network and kernel; a client on each segment talks "
@@ -514,11 +542,40 @@ COMMANDS: Final = (
             ),
             Argument(name="--list", doc="List the scenarios that come with carpio, and leave."),
             Argument(
+                name="--exhaustive",
+                doc="Explore each order of deliveries, losses, deadlines and faults of the first "
+                "group that two or three hosts share, within a horizon; without files: of hosts "
+                "of its own. Takes minutes. Exit status 1 when something is broken.",
+            ),
+            Argument(
+                name="--replay",
+                metavar="TRACE",
+                doc="Feed what carpio trace wrote to the engine, and compare the changes of state.",
+            ),
+            Argument(
+                name="--config",
+                metavar="FILE",
+                doc="With --replay: configuration with the passphrases to verify adverts by. "
+                "Without it the verdicts of the trace count.",
+            ),
+            Argument(
                 name="--seeds",
                 metavar="N",
                 is_number=True,
                 doc="Explore N seeds, from --seed on, on all cores; shrink the schedules of those "
                 "that break something, and print a command that replays each.",
+            ),
+            Argument(
+                name="--jobs",
+                metavar="N",
+                is_number=True,
+                doc="Processes of --seeds and --exhaustive; default: as many as there are cores.",
+            ),
+            Argument(
+                name="--dask",
+                metavar="ADDRESS",
+                doc="Let --seeds run on a Dask cluster, by the address of its scheduler, such as "
+                "tcp://10.0.0.1:8786. Needs carpio[dask] here and on the workers.",
             ),
             Argument(
                 name="--keep",
@@ -558,6 +615,8 @@ COMMANDS: Final = (
             ("carpio sim a.toml b.toml --for 10min", "see what a pair does when nothing fails"),
             ("carpio sim a.toml b.toml --datapath naive", "see bug 191832 happen"),
             ("carpio sim a.toml b.toml --seeds 1000 --for 10min", "look for what can break"),
+            ("carpio sim --exhaustive", "look at all that two or three hosts can come to"),
+            ("carpio sim --replay /var/tmp/a.trace", "see what a daemon saw, again"),
         ),
     ),
     Command(

@@ -50,6 +50,8 @@ __all__ = [
     "Status",
     "StepError",
     "StatusRequest",
+    "TraceOff",
+    "TraceOn",
     "Version",
     "VersionResult",
     "VhidStatus",
@@ -169,6 +171,23 @@ class LogLevel(Params, frozen=True):
     level: Annotated[int, msgspec.Meta(ge=0, le=7)]
 
 
+class TraceOn(Params, frozen=True):
+    """Write what happens in the caller's namespace to the new file `path` -> null.
+
+    It is turned over to `path`.1 when it has `mib` MiB.
+    """
+
+    method: ClassVar[str] = "trace"
+    path: Annotated[str, msgspec.Meta(min_length=2, max_length=4000, pattern=r"^/[^\0]*[^/\0]\Z")]
+    mib: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 16
+
+
+class TraceOff(Params, frozen=True):
+    """End the trace of the caller's namespace -> null."""
+
+    method: ClassVar[str] = "trace.end"
+
+
 class Reload(Params, frozen=True):
     """Read the configuration files again, and use them if they are valid -> `ReloadResult`.
 
@@ -188,6 +207,8 @@ Request: TypeAlias = (
     | Attach
     | Detach
     | LogLevel
+    | TraceOn
+    | TraceOff
     | Reload
     | NetworkRequest
     | Configure
@@ -200,12 +221,12 @@ METHODS: Final[dict[str, type[Request]]] = {
     kind.method: kind
     for kind in (
         *(Version, StatusRequest, Demote, DemoteClear, SetState, Attach, Detach),
-        *(LogLevel, Reload),
+        *(LogLevel, TraceOn, TraceOff, Reload),
         *(NetworkRequest, Configure, SettingsRequest, ChangeSettings, ConfigurationRequest),
     )
 }
 WRITING: Final = (
-    *(Demote, DemoteClear, SetState, Attach, Detach, LogLevel, Reload),
+    *(Demote, DemoteClear, SetState, Attach, Detach, LogLevel, TraceOn, TraceOff, Reload),
     ConfigurationRequest,
 )
 """Requests that concern the whole daemon: they need CAP_NET_ADMIN where it runs."""

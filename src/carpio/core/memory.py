@@ -12,12 +12,19 @@ from typing import NamedTuple
 from carpio.core.announcer import Announcer
 from carpio.core.engine import Engine
 from carpio.core.instance import Instance
-from carpio.core.model import DemotionCause, InstanceKey, Nanoseconds, State
+from carpio.core.model import DemotionCause, EngineConfig, InstanceKey, Nanoseconds, State
 from carpio.core.schedule import Schedule
 from carpio.core.tenure import Takeover, Tenure
 from carpio.wire.constants import Family
 
-__all__ = ["AnnouncerMemory", "EngineMemory", "InstanceMemory", "recall", "remember"]
+__all__ = [
+    "AnnouncerMemory",
+    "EngineMemory",
+    "InstanceMemory",
+    "recall",
+    "remember",
+    "settings_of",
+]
 
 
 class AnnouncerMemory(NamedTuple):
@@ -69,6 +76,11 @@ def remember(engine: Engine) -> EngineMemory:
         shares=engine._demotion.causes(),
         instances=tuple(_remember_instance(one) for one in engine._instances.values()),
     )
+
+
+def settings_of(engine: Engine) -> EngineConfig:
+    """Return the configuration that `engine` was told last."""
+    return engine._config
 
 
 def recall(engine: Engine, memory: EngineMemory) -> None:

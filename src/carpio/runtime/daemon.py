@@ -30,6 +30,8 @@ from carpio.control.messages import (
     SetState,
     Status,
     StatusRequest,
+    TraceOff,
+    TraceOn,
     Version,
     VersionResult,
     VhidStatus,
@@ -60,6 +62,7 @@ from carpio.runtime.report import (
 from carpio.runtime.server import ControlServer
 from carpio.runtime.stack import Stack
 from carpio.runtime.stacks import Stacks
+from carpio.runtime.trace import TraceFile, TraceWriter
 from carpio.runtime.waiting import be_punctual, wait
 
 __all__ = ["Daemon", "run"]
@@ -296,6 +299,9 @@ class Daemon:
                 for stack in self._stacks:
                     stack.log_level = request.level
                 return None
+            case TraceOn() | TraceOff():
+                self._trace(request, caller)
+                return None
             case Reload():
                 return self._reload(discard=request.discard)
             case NetworkRequest():
@@ -312,6 +318,21 @@ class Daemon:
                 return self._configuration()
             case _:
                 assert_never(request)
+
+    def _trace(self, request: TraceOn | TraceOff, caller: Caller) -> None:
+        """Begin or end the trace of the caller's namespace. Raises ControlError, PlatformError."""
+        stack = self._stacks.of(caller)
+        if stack is None:
+            raise ControlError(
+                "there are no groups in your network namespace; "
+                "run it where they are, as with ip netns exec"
+            )
+        writer = None
+        if isinstance(request, TraceOn):
+            file = TraceFile(Path(request.path), caller.uid)
+            writer = TraceWriter(file, request.mib * 1024 * 1024, stack.namespace.name)
+            log.info("carpio: what happens is written to %s", request.path)
+        stack.trace(writer)
 
     def _see(self, caller: Caller) -> None:
         """Before a new namespace is served let go of a dead one that may have had its name."""

@@ -52,6 +52,7 @@ from carpio.runtime.rtobjects import (
     Route,
 )
 from carpio.runtime.settings import StateFile
+from carpio.runtime.trace import Tracer, TraceWriter
 from carpio.wire.constants import Family
 from carpio.wire.packet import Datagram, dissect
 
@@ -115,7 +116,8 @@ class Stack:
             if error.errno in (errno.EBUSY, errno.EPERM):
                 raise
         self._monitor = namespace.call(lambda: open_route_socket(MONITOR_GROUPS))
-        self._engine = Engine(entropy)
+        self._tracer = Tracer(entropy)
+        self._engine = Engine(self._tracer.entropy)
         self._plane = Plane(namespace, self._guard, state, backup_routes=config.backup_routes)
         self._carpdevs: dict[str, Carpdev] = {}
         self._own_sources: dict[str, frozenset[bytes]] = {}
@@ -174,6 +176,7 @@ class Stack:
         for carpdev in self._carpdevs.values():
             carpdev.close()
         self._monitor.close()
+        self._tracer.leave(self._clock.now(), wait=pause_s > 0)
 
     # -- the driver's side -----------------------------------------------------------------
 
@@ -219,6 +222,10 @@ class Stack:
     def refusal(self, key: InstanceKey) -> str | None:
         """Why the host cannot hold this group, or None."""
         return self._refusals.get(key)
+
+    def trace(self, writer: TraceWriter | None) -> None:
+        """Let what happens be written down from now on; None: no longer."""
+        self._tracer.use(writer, self._engine, self._clock.now())
 
     def turn(self, ready: Collection[int] | None = None) -> None:
         """Read what waits, then act on time, until nothing is left to do.
@@ -298,11 +305,17 @@ class Stack:
             now, heard_at = heard_at or self._clock.now(), None
             effects: list[Effect] = []
             while self._inbox:
-                effects += self._engine.handle(self._inbox.popleft(), now)
+                effects += self._handle(self._inbox.popleft(), now)
             if effects:
                 self._inbox.extend(self._performer.perform(effects))
                 reports += effects
         self._report(reports)
+        self._tracer.write(self._engine)
+
+    def _handle(self, event: Event, now: Nanoseconds) -> list[Effect]:
+        effects = self._engine.handle(event, now)
+        self._tracer.note(now, event, effects)
+        return effects
 
     def _read_frames(self, limit: int) -> None:
         for name, carpdev in self._carpdevs.items():

@@ -20,7 +20,7 @@ from carpio.core.election import interval
 from carpio.core.engine import Engine
 from carpio.core.model import EngineConfig
 from carpio.sim.premises import Bounds
-from carpio.sim.reaction import Advert, EngineMaker, Host
+from carpio.sim.reaction import FAULTS, Act, Advert, EngineMaker, Host
 from carpio.sim.stance import Outcome, Stance, Stances
 from carpio.sim.units import shown
 
@@ -39,6 +39,8 @@ class Horizon:
     """Begun in all; that they end is not counted."""
     has_free_losses: bool = True
     """Any number of adverts can be lost, each for one host; else each counts as a fault."""
+    kinds: tuple[Act, ...] = FAULTS
+    """Of faults."""
     lateness: int = 20_000_000
     """Deadlines within this time are met in any order: longer than the turns after a bow-out."""
     delay: int = 500_000_000
@@ -47,7 +49,10 @@ class Horizon:
     @classmethod
     def of(cls, hosts: int) -> Horizon:
         """Return what can be explored in minutes with so many hosts."""
-        return cls() if hosts < 3 else cls(has_free_losses=False, delay=0)
+        if hosts < 3:
+            return cls()
+        kinds = (Act.CRASH, Act.STOP, Act.LINK_DOWN, Act.DEMOTE)
+        return cls(kinds=kinds, has_free_losses=False, delay=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,12 +254,15 @@ class _Exploration:
 
     def _faults(self, world: World, left: Budget) -> Iterator[Step]:
         for number, stance in enumerate(world.hosts):
-            for act, outcome in stance.faults:
+            for act in self._horizon.kinds:
+                outcome = stance.fault(act)
+                if outcome is None:
+                    continue
                 after = self._after(world, number, outcome, is_fault=True)
                 yield Step(act.value, number, None, after, left, outcome.broken)
         before = None
         for message in world.flight:
-            if message == before:
+            if message == before or Act.ECHO not in self._horizon.kinds:
                 continue
             before = message
             flight = tuple(sorted((*world.flight, message)))

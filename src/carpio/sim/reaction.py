@@ -51,7 +51,7 @@ from carpio.wire.auth import Authenticator
 from carpio.wire.constants import CARP_TTL, Family
 from carpio.wire.header import decode_advertisement, encode_advertisement
 
-__all__ = ["Act", "Advert", "EngineMaker", "Host", "Now", "Question", "Reaction"]
+__all__ = ["FAULTS", "Act", "Advert", "EngineMaker", "Host", "Now", "Question", "Reaction"]
 
 EngineMaker: TypeAlias = Callable[[Entropy], Engine]
 
@@ -89,6 +89,13 @@ class Act(Enum):
     STALL = "did not run for long"
     MASTER = "asked to be MASTER"
     BACKUP = "asked to be BACKUP"
+
+
+FAULTS: Final = (
+    *(Act.CRASH, Act.STOP, Act.RESTART, Act.LINK_DOWN, Act.DEMOTE, Act.REFUSE, Act.MUTE),
+    *(Act.STALL, Act.MASTER, Act.BACKUP, Act.ECHO),
+)
+"""What can begin to be wrong; with the echo also that an advert arrives twice."""
 
 
 class Advert(NamedTuple):

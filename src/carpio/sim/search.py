@@ -20,7 +20,7 @@ from carpio.sim.node import HostSetup
 from carpio.sim.run import run
 from carpio.sim.scenario import Scenario
 
-__all__ = ["Campaign", "Outcome", "Search", "explore", "shrink"]
+__all__ = ["Campaign", "Outcome", "Search", "explore", "shrink", "try_seed"]
 
 _CHUNK: Final = 8
 _KEPT: Final = 20
@@ -93,14 +93,15 @@ def _outcomes(search: Search, cores: int) -> Iterator[Outcome]:
     """Yield the outcomes in the order of the seeds."""
     seeds = range(search.first, search.first + search.seeds)
     if cores < 2:
-        yield from (_try(search, seed) for seed in seeds)
+        yield from (try_seed(search, seed) for seed in seeds)
         return
     # a child must not inherit threads or sockets of who called us
     with get_context("spawn").Pool(cores) as pool:
-        yield from pool.imap(partial(_try, search), seeds, chunksize=_CHUNK)
+        yield from pool.imap(partial(try_seed, search), seeds, chunksize=_CHUNK)
 
 
-def _try(search: Search, seed: int) -> Outcome:
+def try_seed(search: Search, seed: int) -> Outcome:
+    """Play one seed."""
     report = run(search.setups, search.scenario(seed), seed=seed, duration=search.duration)
     broken = dict.fromkeys(one.kind for one in report.findings if one.is_violation)
     found = dict.fromkeys(one.kind for one in report.findings if not one.is_violation)

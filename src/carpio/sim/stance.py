@@ -18,10 +18,6 @@ __all__ = ["Outcome", "Stance", "Stances"]
 
 _MASTER: Final = State.MASTER.value
 _FAULT: Final = "fault"
-_FAULTS: Final = (
-    *(Act.CRASH, Act.STOP, Act.RESTART, Act.LINK_DOWN, Act.DEMOTE, Act.REFUSE, Act.MUTE),
-    *(Act.STALL, Act.MASTER, Act.BACKUP),
-)
 _ENDS: Final = (Act.LINK_UP, Act.PROMOTE, Act.PERMIT, Act.UNMUTE)
 _OBEYED_WHEN_UP: Final = (Act.STALL, Act.MASTER, Act.BACKUP)
 
@@ -52,6 +48,7 @@ class Stance:
         self._stances = stances
         self._later: dict[int, Stance] = {}
         self._heard: dict[Advert, Outcome] = {}
+        self._faults: dict[Act, Outcome] = {}
 
     def later(self, passed: int) -> Stance:
         """Return what it is after so much time, if nothing happens."""
@@ -82,10 +79,12 @@ class Stance:
         """Faults that can end, and what comes of it."""
         return tuple(self._each(_ENDS if self.now is not None else (Act.BOOT,)))
 
-    @cached_property
-    def faults(self) -> tuple[tuple[Act, Outcome], ...]:
-        """Faults that can begin, and what comes of it."""
-        return tuple(self._each(_FAULTS if self.now is not None else ()))
+    def fault(self, act: Act) -> Outcome | None:
+        """Return what comes of a fault that begins; None: it cannot."""
+        found = self._faults.get(act)
+        if found is None and self.now is not None and act is not Act.ECHO and _can(self.now, act):
+            found = self._faults[act] = self._done(act)
+        return found
 
     def _each(self, acts: tuple[Act, ...]) -> Iterator[tuple[Act, Outcome]]:
         for act in acts:

@@ -43,6 +43,7 @@ def own_tasks() -> list[Task]:
         key=Key.from_passphrase("exhaustive"),
         addresses=(VirtualAddress(address.ip, address.network.prefixlen),),
     )
+    one_of_all = Horizon(faults=1, delay=0)
     return [
         Task(
             title=f"{number} hosts {'with' if preempt else 'without'} preempt",
@@ -50,9 +51,9 @@ def own_tasks() -> list[Task]:
                 EngineConfig(instances=(replace(group, advskew=skew),), preempt=preempt)
                 for skew in _SKEWS[:number]
             ),
-            horizon=Horizon.of(number),
+            horizon=horizon,
         )
-        for number in (3, 2)
+        for number, horizon in ((3, Horizon.of(3)), (3, one_of_all), (2, Horizon.of(2)))
         for preempt in (True, False)
     ]
 

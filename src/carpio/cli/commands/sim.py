@@ -32,6 +32,16 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
             environment.say(f"{name}: {found.title}.")
             environment.say(fill(found.teaches, 96, initial_indent="  ", subsequent_indent="  "))
         return ExitStatus.DONE
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise UsageError("carpio sim: --jobs takes 1 or more")
+    if arguments.replay is not None:
+        from carpio.cli.commands import sim_replay
+
+        return sim_replay.run(arguments, environment)
+    if arguments.exhaustive and not arguments.files:
+        from carpio.cli.commands import sim_exhaustive
+
+        return sim_exhaustive.run(arguments, environment, [])
     if len(arguments.files) < 2:
         raise UsageError("carpio sim: needs two configuration files at least, one of each host")
     setups, warnings = load_hosts(
@@ -41,6 +51,10 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
         environment.remark(f"warning: {warning}")
     if arguments.lint:
         return _lint(arguments, environment, setups)
+    if arguments.exhaustive:
+        from carpio.cli.commands import sim_exhaustive
+
+        return sim_exhaustive.run(arguments, environment, setups)
     if arguments.seeds is not None:
         from carpio.cli.commands import sim_search
 

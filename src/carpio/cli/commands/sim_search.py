@@ -44,14 +44,27 @@ def run(
         duration=duration,
         is_naive=arguments.datapath == "naive",
     )
-    cores = min(len(os.sched_getaffinity(0)), arguments.seeds)
-    campaign = explore(search, cores=cores, progress=_progress(environment, arguments.seeds))
+    progress = _progress(environment, arguments.seeds)
+    if arguments.dask is not None:
+        campaign = _on_cluster(arguments.dask, search, progress)
+    else:
+        cores = arguments.jobs or len(os.sched_getaffinity(0))
+        campaign = explore(search, cores=min(cores, arguments.seeds), progress=progress)
     replays = _keep(arguments, environment, search, campaign)
     if arguments.json:
         environment.say(json.dumps(_as_json(search, campaign, replays)))
     else:
         _tell(environment, search, campaign, replays)
     return ExitStatus.FAILED if campaign.failing else ExitStatus.DONE
+
+
+def _on_cluster(address: str, search: Search, progress: Callable[[Campaign], None]) -> Campaign:
+    from carpio.sim import dask_search
+
+    try:
+        return dask_search.explore_on_cluster(search, address, progress=progress)
+    except dask_search.ClusterError as error:
+        raise UsageError(f"carpio sim: --dask {address}: {error}") from error
 
 
 def _progress(environment: Environment, seeds: int) -> Callable[[Campaign], None]:

@@ -1,0 +1,59 @@
+"""carpio sim --exhaustive"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final
+
+from carpio.cli.environment import Environment
+from carpio.cli.exit_status import ExitStatus
+from carpio.cli.usage import UsageError
+from carpio.sim.exhaustive import Horizon, Result
+from carpio.sim.node import HostSetup
+from carpio.sim.standard import explore_tasks, own_tasks, task_of
+
+__all__ = ["run"]
+
+_SCHEMA: Final = 1
+
+
+def run(
+    arguments: argparse.Namespace, environment: Environment, setups: Sequence[HostSetup]
+) -> ExitStatus:
+    """Explore all that can come; say how much that was and what is broken."""
+    try:
+        tasks = [task_of(setups)] if setups else own_tasks()
+    except ValueError as error:
+        raise UsageError(f"carpio sim --exhaustive: {error}") from error
+    cores = arguments.jobs or len(os.sched_getaffinity(0))
+    found = []
+    begin = time.monotonic()
+    for task, result in explore_tasks(tasks, cores=cores):
+        passed = time.monotonic() - begin
+        found.append({"title": task.title, "done_after_s": round(passed, 3)} | asdict(result))
+        if not arguments.json:
+            environment.say(f"{task.title}: {_told(task.horizon, result)}, {passed:.0f} s")
+            if result.broken:
+                environment.say(f"BROKEN: {result.broken}")
+                environment.say("\n".join(f"  {step}" for step in result.way))
+    is_clean = not any(one["broken"] for one in found)
+    if arguments.json:
+        environment.say(json.dumps({"schema": _SCHEMA, "explorations": found}))
+    elif is_clean:
+        environment.say("No invariant was broken.")
+    return ExitStatus.DONE if is_clean else ExitStatus.FAILED
+
+
+def _told(horizon: Horizon, result: Result) -> str:
+    losses = "any number of losses" if horizon.has_free_losses else "losses among them"
+    return (
+        f"{horizon.deadlines} deadlines each, {horizon.faults} of "
+        f"{len(horizon.kinds)} kinds of faults, {losses}: "
+        f"{result.states:,} states, {result.transitions:,} transitions, "
+        f"{result.depth} steps deep, {result.questions:,} questions to the engine"
+    )
