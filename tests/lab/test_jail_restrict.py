@@ -7,6 +7,9 @@ The host is 10.99.0.1 to .3 and fd99::1 to ::3; left alone it calls from .1 and 
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -74,6 +77,22 @@ def peer(places: tuple[str, str]) -> Iterator[Agent]:
 def test_this_kernel_can_restrict():
     need()
     assert supported() is None
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        ("-all", r"no cgroup2: Operation not permitted; .*carpio\.unrestricted"),
+        ("-all,+sys_admin,-bpf", None),  # which is enough for BPF, too
+        ("-all,+bpf,+net_admin", r"no cgroup2: Operation not permitted"),
+    ],
+)
+def test_rights_that_are_missing_are_told(kept: str, reason: str | None):
+    need("setpriv")
+    script = "from carpio.jail.restrict import supported; print(supported())"
+    command = ("setpriv", "--bounding-set", kept, "--inh-caps=-all", sys.executable, "-c", script)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.match(reason or "None", done.stdout)
 
 
 # -- bind --------------------------------------------------------------------------------------
