@@ -130,21 +130,25 @@ def _cannot_begin(argv: Sequence[str], error: OSError) -> PlatformError:
 
 
 def _wait(process: subprocess.Popen[bytes], timeout_s: int, send: _Send) -> Outcome:
-    """Wait for the end; when time is over ask the command to end, then make it."""
+    """Wait for the end; when time is over, or this process is to end, make it end."""
     try:
         return _outcome(process.wait(timeout_s or None))
     except subprocess.TimeoutExpired:
-        send(signal.SIGTERM)
+        _end(process, send)
     except BaseException:
-        send(signal.SIGTERM)
-        process.wait()
+        _end(process, send)
         raise
+    return Outcome(ending=Ending.TIMED_OUT)
+
+
+def _end(process: subprocess.Popen[bytes], send: _Send) -> None:
+    """Ask a command to end, then make it."""
+    send(signal.SIGTERM)
     try:
         process.wait(_GRACE_S)
     except subprocess.TimeoutExpired:
         send(signal.SIGKILL)
         process.wait()
-    return Outcome(ending=Ending.TIMED_OUT)
 
 
 def _outcome(status: int) -> Outcome:

@@ -42,7 +42,7 @@ def prepared(
     Without words it is a shell. It gets a terminal of the jail if there are any (mount.devfs). A
     clean one gets the variables of its user and starts in his home, if there is one.
     """
-    with JailRoot(holder) as root:
+    with JailRoot.of(holder) as root:
         found = host_user(user) if user is not None and is_host_user else jail_user(root, user)
         if is_clean:
             environment = with_user(environment, found)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
+import stat
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from carpio.errors import PlatformError
 from carpio.jail.kernel import open_below
@@ -14,14 +16,19 @@ __all__ = ["JailRoot"]
 
 
 class JailRoot:
-    """The root of a jail by the process that holds it; a context manager."""
+    """The root of a jail; a context manager."""
 
-    def __init__(self, holder: int) -> None:
+    def __init__(self, place: str | Path) -> None:
         """Raises PlatformError."""
         try:
-            self._root = os.open(f"/proc/{holder}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._root = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise PlatformError("the jail is gone", errno=error.errno or 0) from error
+
+    @classmethod
+    def of(cls, holder: int) -> JailRoot:
+        """Return the root of the jail that a process holds. Raises PlatformError."""
+        return cls(f"/proc/{holder}/root")
 
     def __enter__(self) -> JailRoot:
         return self
@@ -34,6 +41,9 @@ class JailRoot:
         try:
             file = open_below(self._root, path, os.O_RDONLY | os.O_NONBLOCK, follows_links=True)
         except OSError:
+            return ()
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
             return ()
         with os.fdopen(file, "rb") as stream:
             return stream.read(longest).decode("utf-8", "surrogateescape").splitlines()
