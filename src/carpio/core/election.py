@@ -15,6 +15,7 @@ from carpio.core.table import Trigger
 
 __all__ = ["Rank", "interval", "judge", "master_down_time", "turn_delay"]
 
+_BETTER: Final = Trigger.ADVERTISEMENT_BETTER
 _SECOND: Final = 1_000_000_000
 _SKEW_UNIT: Final = _SECOND // 256
 _TURN: Final = 15_000_000
@@ -58,7 +59,7 @@ def turn_delay(advskew: int) -> Nanoseconds:
 def judge(theirs: Nanoseconds, rank: Rank) -> Trigger:
     """Return what an advertisement of the interval `theirs` means to us (spec 5.3)."""
     if theirs <= rank.interval:
-        return Trigger.ADVERTISEMENT_BETTER
+        return _BETTER
     leaving = theirs > rank.patience
     if rank.preempt:
         return Trigger.PREEMPT_LEAVING if leaving else Trigger.PREEMPT_LIVING

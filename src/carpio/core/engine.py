@@ -184,8 +184,8 @@ class Engine:
         if instance is None:
             return
         if not errno:
-            instance.serve(now, effects)
-            self._schedule.update(instance)
+            if instance.serve(now, effects):
+                self._schedule.update(instance)
             if instance.send_health.succeed():
                 cause, reason = _send_error_cause(key), f"send ok on {key.carpdev}"
                 self._clear_demotion(cause, reason, effects)

@@ -26,12 +26,15 @@ from carpio.wire.arp import ArpMessage, gratuitous_arp_frame
 from carpio.wire.constants import NEIGHBOR_SOLICITATION
 from carpio.wire.ethernet import virtual_mac
 from carpio.wire.ndp import NeighbourMessage, unsolicited_na_frame
+from carpio.wire.packet import Datagram
 
 __all__ = ["DEAD_MAN", "Datapath", "NaiveDatapath", "announcements", "dead_man_time"]
 
 DEAD_MAN: Final = 2.9
 """In units of advbase, as the daemon's (docs/adr/0007, 0013)."""
 _CLOSED: Final = Nanoseconds(0)
+_CLAIM_NOTHING: Final = (Datagram, Echo)
+_NEVER: Final = Nanoseconds(1 << 62)
 
 
 def dead_man_time(advbase: int) -> Nanoseconds:
@@ -53,6 +56,8 @@ class _Holding:
     config: InstanceConfig
     mac: bytes
     addresses: tuple[bytes, ...]
+    dead_man: Nanoseconds
+    """How long an open gate lives after an advertisement."""
     gate_until: Nanoseconds = _CLOSED
     """Machine time at which the kernel closes the gate; 0 while it is closed."""
     is_up: bool = False
@@ -85,6 +90,8 @@ class Datapath:
         self._by_mac: dict[tuple[str, bytes], _Holding] = {}
         self._by_address: dict[tuple[str, bytes], _Holding] = {}
         self._unsettled: list[InstanceKey] = []
+        self._none_expires_before = _CLOSED
+        """No gate is closed by the kernel before this time; most are wound long before."""
 
     # -- ports.AddressPlane ----------------------------------------------------------------
 
@@ -95,9 +102,10 @@ class Datapath:
         for config in instances:
             key = config.instance
             holding = old.get(key) or _Holding(
-                config=config, mac=virtual_mac(config.vhid), addresses=()
+                config=config, mac=virtual_mac(config.vhid), addresses=(), dead_man=_CLOSED
             )
             holding.config = config
+            holding.dead_man = dead_man_time(config.advbase)
             holding.addresses = tuple(a.address.packed for a in config.addresses)
             holding.replies.clear()
             self._holdings[key] = holding
@@ -113,7 +121,8 @@ class Datapath:
         for key in instances:
             holding = self._holdings.get(key)
             if holding is not None and key not in refusals and holding.gate_until <= now:
-                holding.gate_until = Nanoseconds(now + dead_man_time(holding.config.advbase))
+                holding.gate_until = Nanoseconds(now + holding.dead_man)
+                self._none_expires_before = min(self._none_expires_before, holding.gate_until)
         return refusals
 
     def refresh(self, instances: Sequence[InstanceKey]) -> Mapping[InstanceKey, str]:
@@ -128,7 +137,8 @@ class Datapath:
                 holding.gate_until = _CLOSED
                 outcome[key] = "dead-man closed the gate"
             else:
-                holding.gate_until = Nanoseconds(now + dead_man_time(holding.config.advbase))
+                holding.gate_until = Nanoseconds(now + holding.dead_man)
+                self._none_expires_before = min(self._none_expires_before, holding.gate_until)
         return outcome
 
     def serve(self, instances: Sequence[InstanceKey]) -> Mapping[InstanceKey, str]:
@@ -164,9 +174,13 @@ class Datapath:
     def expired(self) -> list[InstanceKey]:
         """Groups whose gate the kernel has closed by now, each told once."""
         now = self._clock()
+        if now < self._none_expires_before:
+            return []
         found = [h for h in self._holdings.values() if h.gate_until and h.gate_until <= now]
         for holding in found:
             holding.gate_until = _CLOSED
+        left = (h.gate_until for h in self._holdings.values() if h.gate_until)
+        self._none_expires_before = min(left, default=_NEVER)
         return [holding.config.instance for holding in found]
 
     def adopt(self, instances: Sequence[InstanceConfig]) -> list[InstanceKey]:
@@ -203,6 +217,8 @@ class Datapath:
         speaker = self._by_mac.get((carpdev, frame.source))
         if speaker is not None and speaker.gate_until <= self._clock():
             return False
+        if type(frame.packet) in _CLAIM_NOTHING:
+            return True
         for address, mac in claims_of(frame):
             owner = self._by_address.get((carpdev, address))
             if owner is not None and mac != owner.mac:

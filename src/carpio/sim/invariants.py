@@ -8,7 +8,7 @@ last advert left less than three intervals ago. The others are those of `watch`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -20,7 +20,7 @@ from carpio.sim.network import Port
 from carpio.sim.node import Nic, Node
 from carpio.sim.watch import NEVER, GroupWatch
 from carpio.wire.constants import Family
-from carpio.wire.ethernet import format_mac
+from carpio.wire.ethernet import format_mac, virtual_mac
 from carpio.wire.packet import Datagram
 
 __all__ = ["Change", "Invariants"]
@@ -62,6 +62,34 @@ class _Tenure:
     failed: int = 0
 
 
+class _Place:
+    """The groups of one carpdev of a host, by what frames say."""
+
+    __slots__ = ("_by_address", "_by_mac")
+
+    def __init__(self, watches: Iterable[GroupWatch]) -> None:
+        self._by_address: dict[bytes, list[GroupWatch]] = {}
+        self._by_mac: dict[bytes, list[GroupWatch]] = {}
+        for watch in watches:
+            self._by_mac.setdefault(watch.mac, []).append(watch)
+            for address in sorted(watch.addresses):
+                self._by_address.setdefault(address, []).append(watch)
+
+    def holders(self, address: bytes) -> Sequence[GroupWatch]:
+        """Return the groups that have this address."""
+        return self._by_address.get(address, ())
+
+    def of_mac(self, mac: bytes) -> Sequence[GroupWatch]:
+        """Return the groups whose virtual MAC this is."""
+        return self._by_mac.get(mac, ())
+
+    def concerned(self, address: bytes, mac: bytes) -> Sequence[GroupWatch]:
+        """Return the groups that this address or this virtual MAC is of."""
+        holders, owners = self.holders(address), self.of_mac(mac)
+        others = [watch for watch in owners if watch not in holders]
+        return [*holders, *others] if others else holders
+
+
 class Invariants:
     """The witness of a world."""
 
@@ -73,11 +101,15 @@ class Invariants:
         self.check_at = NEVER
         """When `check` is due, if nothing happens until then."""
         self._watch: dict[tuple[str, InstanceKey], GroupWatch] = {}
+        self._of: dict[str, list[GroupWatch]] = {}
         self._on: dict[tuple[str, str], list[GroupWatch]] = {}
+        self._places: dict[tuple[str, str], _Place] = {}
         self._tenures: dict[tuple[str, InstanceKey], _Tenure] = {}
         for watch in watches:
+            watch.compared = self._places.clear
             for member in watch.members:
                 self._watch[member.node.name, member.key] = watch
+                self._of.setdefault(member.node.name, []).append(watch)
                 self._on.setdefault((member.node.name, member.key.carpdev), []).append(watch)
                 self._tenures[member.node.name, member.key] = _Tenure()
         self.reschedule()
@@ -101,9 +133,8 @@ class Invariants:
 
     def demotion(self, node: Node, report: ReportDemotion, now: int) -> None:
         """The demotion number changed: ranks did."""
-        for watch in self.watches:
-            if node.name in watch.member_of:
-                watch.touch(now)
+        for watch in self._of.get(node.name, ()):
+            watch.touch(now)
         self.reschedule()
 
     def advertised(self, node: Node, advert: SendAdvertisement, error: int, now: int) -> None:
@@ -123,21 +154,28 @@ class Invariants:
 
     def spoke(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
         """A frame that is no advert left the host: judge what it claims."""
-        watches = self._on.get((node.name, carpdev), ())
+        place = self._place(node.name, carpdev)
         packet = frame.packet
         if isinstance(packet, Echo):
-            claims: Sequence[tuple[bytes, bytes]] = ((packet.source, frame.source),)
+            claims: Iterable[tuple[bytes, bytes]] = ((packet.source, frame.source),)
         else:
-            claims = tuple(claims_of(frame))
+            claims = claims_of(frame)
         for address, mac in claims:
-            for watch in watches:
+            for watch in place.concerned(address, mac):
                 if address in watch.addresses:
                     if mac != watch.mac:
                         self._add(Kind.WRONG_MAC, watch, node.name, now, frame)
                     else:
                         self._judge_speaker(node, watch, frame, now)
-                elif mac == watch.mac:
+                else:
                     self._add(Kind.REVERSE_LIE, watch, node.name, now, frame)
+
+    def _place(self, host: str, carpdev: str) -> _Place:
+        place = self._places.get((host, carpdev))
+        if place is None:
+            watches = self._on.get((host, carpdev), ())
+            place = self._places[host, carpdev] = _Place(watches)
+        return place
 
     def _judge_speaker(self, node: Node, watch: GroupWatch, frame: Frame, now: int) -> None:
         """The right MAC: is it the right host?"""
@@ -161,18 +199,20 @@ class Invariants:
         packet = frame.packet
         if not isinstance(packet, Echo):
             return
-        for watch in self._on.get((node.name, carpdev), ()):
-            if packet.destination in watch.addresses and frame.destination != watch.mac:
+        for watch in self._place(node.name, carpdev).holders(packet.destination):
+            if frame.destination != watch.mac:
                 self._add(Kind.AT_BACKUP, watch, node.name, now, frame)
 
     def changed(self, node: Node, key: InstanceKey | None, now: int) -> None:
         """Who answers may have changed."""
-        for watch in self.watches:
-            member = watch.member_of.get(node.name)
-            if member is not None and (key is None or member.key == key):
-                watch.update(now)
-                if key is None:
-                    watch.touch(now)
+        if key is not None:
+            watch = self._watch[node.name, key]
+            watch.update(now)
+            self.check_at = min(self.check_at, watch.check_at)  # a check too early does no harm
+            return
+        for watch in self._of.get(node.name, ()):
+            watch.update(now)
+            watch.touch(now)
         self.reschedule()
 
     # -- what the network and clients do ---------------------------------------------------------
@@ -189,8 +229,8 @@ class Invariants:
         if not isinstance(frame.packet, Echo) or not isinstance(port.owner, Nic):
             return
         node = port.owner.node
-        for watch in self._on.get((node.name, port.owner.carpdev), ()):
-            if frame.destination != watch.mac or node.name in watch.speakers:
+        for watch in self._place(node.name, port.owner.carpdev).of_mac(frame.destination):
+            if node.name in watch.speakers:
                 continue
             if len(watch.speakers) != 1:
                 continue  # nobody to lead to, or split brain, which is told as such
@@ -210,9 +250,9 @@ class Invariants:
             return
         family = "IPv4" if packet.family is Family.IPV4 else "IPv6"
         to = f" to {receiver.name}" if receiver is not None else ""
-        for watch in self._on.get((sender.owner.node.name, sender.owner.carpdev), ()):
-            if packet.payload[1] == watch.vhid:
-                watch.disturb(f"an {family} advert from {sender.name}{to} was lost", now)
+        place = self._place(sender.owner.node.name, sender.owner.carpdev)
+        for watch in place.of_mac(virtual_mac(packet.payload[1])):
+            watch.disturb(f"an {family} advert from {sender.name}{to} was lost", now)
         self.reschedule()
 
     # -- time --------------------------------------------------------------------------------------

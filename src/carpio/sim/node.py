@@ -9,7 +9,7 @@ must not know faults, other hosts, or what must hold.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Any, Final
@@ -112,9 +112,10 @@ class Node:
         self._schedule = schedule
         self._witness = witness
         self.clock = MachineClock(self._entropy.randrange(10**9, 10**15))
-        self._now = 0
+        self._local = Nanoseconds(0)
+        """What its clock shows in this step."""
         kind = NaiveDatapath if naive else Datapath
-        self.datapath = kind({n: nic.mac for n, nic in self.nics.items()}, self._local)
+        self.datapath = kind({n: nic.mac for n, nic in self.nics.items()}, self._what_time)
         self._is_listening = False
         self._is_paused = False
         self._backlog: deque[Event] = deque(maxlen=_BACKLOG)
@@ -148,7 +149,7 @@ class Node:
 
     def _become(self, now: int) -> None:
         """Be what the holds leave, one step at a time."""
-        self._now = now
+        self._local = self.clock.local(now)
         holds = self._holds
         if holds[Hold.CRASHED]:
             if self.is_powered:
@@ -333,10 +334,10 @@ class Node:
         engine = self.engine
         if engine is not None and self._is_listening:
             self.received += 1
-            self._now = now
-            effects = engine.handle(heard, self.clock.local(now))
+            local = self._local = self.clock.local(now)
+            effects = engine.handle(heard, local)
             if effects:
-                self._follow(engine, effects, now)
+                self._follow(engine, effects, now, local)
                 self._rearm(now)
             elif self.masters or heard.payload[5] >= _TURN_OFF:
                 # all else that an advert can change without an effect comes later than before
@@ -348,7 +349,7 @@ class Node:
         """Anything else arrived: the kernel answers, whatever the daemon does."""
         if self.is_frozen or not self.is_powered:
             return
-        self._now = now
+        self._local = self.clock.local(now)
         answers, taken = self.datapath.receive(nic.carpdev, frame)
         if taken:
             self._witness.took(self, nic.carpdev, frame, now)
@@ -357,7 +358,7 @@ class Node:
 
     def speaks(self, key: InstanceKey, now: int) -> bool:
         """Whether the host answers for a group on the wire."""
-        self._now = now
+        self._local = self.clock.local(now)
         nic = self.nics[key.carpdev]
         return not self.is_frozen and nic.port.is_up and self.datapath.speaks(key)
 
@@ -372,17 +373,18 @@ class Node:
 
     # -- the loop ------------------------------------------------------------------------------
 
-    def _turn(self, events: Iterable[Event], now: int) -> None:
+    def _turn(self, events: Sequence[Event], now: int) -> None:
         """Handle what was read, then gates that the kernel closed, then what is due."""
-        self._now = now
-        self._run(events, now)
+        self._local = self.clock.local(now)
+        if events:
+            self._run(events, now)
         expired = self.datapath.expired()
         if expired:
             self._run(refusals(dict.fromkeys(expired, "dead-man closed the gate")), now)
         engine = self.engine
         if engine is not None:
             deadline = engine.next_deadline()
-            if deadline is not None and deadline <= self.clock.local(now):
+            if deadline is not None and deadline <= self._local:
                 self._run(_DUE, now)
         self._rearm(now)
 
@@ -390,16 +392,15 @@ class Node:
         engine = self.engine
         if engine is None:
             return
-        local = self.clock.local(now)
+        local = self._local
         effects: list[Effect] = []
         for event in events:
             effects += engine.handle(event, local)
         if effects:
-            self._follow(engine, effects, now)
+            self._follow(engine, effects, now, local)
 
-    def _follow(self, engine: Engine, effects: list[Effect], now: int) -> None:
+    def _follow(self, engine: Engine, effects: list[Effect], now: int, local: Nanoseconds) -> None:
         """Perform effects, and what comes of them, until nothing does."""
-        local = self.clock.local(now)
         while effects:
             events = self._performer.perform(effects, now)
             effects = []
@@ -430,5 +431,5 @@ class Node:
         else:
             self._rearm(now)
 
-    def _local(self) -> Nanoseconds:
-        return self.clock.local(self._now)
+    def _what_time(self) -> Nanoseconds:
+        return self._local

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,12 +26,17 @@ class Member:
 
     node: Node
     key: InstanceKey
+    _found: InstanceConfig | None = None
+    _found_in: tuple[InstanceConfig, ...] | None = None
 
     @property
     def config(self) -> InstanceConfig | None:
         """Its present settings of the group."""
-        found = (c for c in self.node.config.instances if c.instance == self.key)
-        return next(found, None)
+        instances = self.node.config.instances
+        if instances is not self._found_in:
+            self._found_in = instances
+            self._found = next((c for c in instances if c.instance == self.key), None)
+        return self._found
 
     def is_eligible(self) -> bool:
         """Whether it could be master: it runs, its link is up, nothing refuses the addresses."""
@@ -80,6 +85,8 @@ class GroupWatch:
         self._differences: list[str] = []
         self.addresses: frozenset[bytes]
         """All that any member holds, packed."""
+        self.compared: Callable[[], None] | None = None
+        """Told when `addresses` may be others."""
         self.compare(0)
 
     def compare(self, now: int) -> None:
@@ -94,6 +101,8 @@ class GroupWatch:
         for cause in self._differences:
             self.premises.begin(cause)
         self.touch(now)
+        if self.compared is not None:
+            self.compared()
 
     def touch(self, now: int) -> None:
         """The eligible hosts or their ranks may have changed."""
