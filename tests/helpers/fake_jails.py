@@ -294,7 +294,8 @@ class _Interfaces:
         try:
             self._require_daemon()
             with self._fake.operation(f"ifconfig {' '.join(words)}"):
-                self._fake.apply(words)
+                if words[0] != "-j":  # that is about another namespace
+                    self._fake.apply(words)
         except CarpioError as error:
             return Called(is_good=False, texts=(f"ifconfig: {error}",))
         said = tuple(self._fake.warnings)

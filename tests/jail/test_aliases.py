@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -16,7 +18,9 @@ from carpio.errors import CarpioError
 from carpio.jail.aliases import Called, DaemonInterfaces, HeldAddress, same_address
 
 
-def interfaces_at(socket: Path) -> DaemonInterfaces:
+def interfaces_at(
+    socket: Path, enter: Callable[[str], None] = lambda _name: None
+) -> DaemonInterfaces:
     return DaemonInterfaces(
         World(
             stdin=io.StringIO(),
@@ -24,7 +28,7 @@ def interfaces_at(socket: Path) -> DaemonInterfaces:
             stderr=io.StringIO(),
             environ={},
             control=socket,
-            enter=lambda _name: None,
+            enter=enter,
             start_daemon=lambda: None,
         )
     )
@@ -93,3 +97,19 @@ def test_all_addresses_are_told_with_their_groups(tmp_path: Path) -> None:
 def test_addresses_are_compared_however_they_are_written() -> None:
     assert same_address("2001:DB8:0::1") == same_address("2001:db8::1")
     assert same_address("10.0.0.1") == "10.0.0.1"
+
+
+def test_another_namespace_is_entered_by_a_thread_that_ends_with_the_call(tmp_path: Path) -> None:
+    entered: list[tuple[str, bool]] = []
+
+    def enter(name: str) -> None:
+        entered.append((name, threading.current_thread() is threading.main_thread()))
+
+    daemon = PaperDaemon()
+    before = threading.active_count()
+    with serving(tmp_path / "s", daemon.reply):
+        words = ["-j", "www", "e0", "vhid", "1", "pass", "x"]
+        assert interfaces_at(tmp_path / "s", enter).ifconfig(words, 0) == Called(is_good=True)
+    assert entered == [("www", False)]
+    assert [line.interface for line in daemon.lines] == ["e0"]
+    assert threading.active_count() == before

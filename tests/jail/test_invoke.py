@@ -52,6 +52,7 @@ def test_one_ampersand_at_the_very_end_is_the_background(
             ["igb0", "vhid", "1", "pass", "testpass", "alias", "10.10.10.11/32"],
         ),
         ("ifconfig em0 up", ["em0", "up"]),
+        ("ifconfig -j www e0 vhid 1 pass x", ["-j", "www", "e0", "vhid", "1", "pass", "x"]),
         (
             "/usr/sbin/ifconfig em0 vhid 1 pass 'a b;c' up",
             ["em0", *["vhid", "1", "pass"], "a b;c", "up"],
@@ -73,7 +74,9 @@ def test_a_call_of_ifconfig_that_needs_no_shell_is_read(value: str, words: list[
         "ifconfig em0",
         "ifconfig",
         "",
-        "ifconfig -j www em0 up",
+        "ifconfig -j www em0",
+        "ifconfig -j www -a up",
+        "ifconfig -v em0 up",
         "ifconfig em0 up; echo x",
         "ifconfig em0 up && true",
         "ifconfig em$x up",
@@ -107,7 +110,7 @@ def test_a_call_in_a_jail_is_a_process() -> None:
 @pytest.mark.parametrize(
     ("value", "argv"),
     [
-        ("/sbin/ifconfig -j www em0 up", [f"{LINKS}/ifconfig", "-j", "www", "em0", "up"]),
+        ("/sbin/ifconfig -v em0 up", [f"{LINKS}/ifconfig", "-v", "em0", "up"]),
         ("/sbin/sysctl net.inet.carp", [f"{LINKS}/sysctl", "net.inet.carp"]),
         ("/usr/sbin/sysctl x", [f"{LINKS}/sysctl", "x"]),
         ("/usr/sbin/jail -r x", [f"{LINKS}/jail", "-r", "x"]),

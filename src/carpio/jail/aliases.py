@@ -72,7 +72,18 @@ class DaemonInterfaces:
         self._world = world
 
     def ifconfig(self, words: Sequence[str], timeout_s: int) -> Called:
-        """Make a call. Safe from several threads, as it enters no namespace."""
+        """Make a call, in a thread of its own if that has to go into another namespace."""
+        if not words or not words[0].startswith("-"):
+            return self._call(words, timeout_s)
+        import threading
+
+        called: list[Called] = []
+        thread = threading.Thread(target=lambda: called.append(self._call(words, timeout_s)))
+        thread.start()  # a network namespace is that of a thread, which here ends with the call
+        thread.join()
+        return called[0]
+
+    def _call(self, words: Sequence[str], timeout_s: int) -> Called:
         from carpio.bsd.main import run
 
         out, err = io.StringIO(), io.StringIO()

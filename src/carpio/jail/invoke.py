@@ -80,12 +80,13 @@ def of_argv(argv: Sequence[str]) -> Invocation:
 def ifconfig_words(value: str) -> tuple[str, ...] | None:
     """Return the words of a call of ifconfig that changes something and needs no shell, or None.
 
-    One with options is none: it may be about another namespace.
+    Of options it may have `-j JAIL` alone.
     """
     words = _unquoted(value) if _OF_SHELL & set(value) else value.split()
-    if words is None or len(words) < 3 or words[0] not in _IFCONFIGS or words[1].startswith("-"):
+    if words is None or not words or words[0] not in _IFCONFIGS:
         return None
-    return tuple(words[1:])
+    call = words[3:] if words[1:2] == ["-j"] else words[1:]
+    return tuple(words[1:]) if len(call) > 1 and not call[0].startswith("-") else None
 
 
 _IFCONFIGS: Final = ("ifconfig", "/sbin/ifconfig", "/usr/sbin/ifconfig")
