@@ -52,6 +52,7 @@ check: lint types unit ## Lint, types, unit tests with 100 % branch coverage of 
 .PHONY: lab
 lab: setup ## Tests in network namespaces, as root, and with Debian's ucarp and keepalived
 	scripts/setup peers
+	scripts/setup browser
 	$(BIN)/python -m compileall -q src
 	scripts/lab
 
