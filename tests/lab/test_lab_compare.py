@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.helpers.lab_result import VIP, a_result
+
+from carpio.errors import CarpioError
+from carpio.lab.command import main
+from carpio.lab.compare import (
+    Comparison,
+    as_json,
+    as_markdown,
+    as_page,
+    run_all,
+    tables_of,
+    write_comparison,
+)
+from carpio.lab.result import Outcome, Result, write_result
+
+
+def a_right_result() -> Result:
+    """Return the run without what was wrong in it."""
+    result = a_result()
+    event = result.events[1]
+    gap = replace(event.gaps[0], gap_ms=2390.0)
+    right = tuple(claim for claim in event.claims if claim.verdict == "right")
+    return replace(
+        result,
+        outcome=Outcome.RIGHT,
+        problems=(),
+        events=(result.events[0], replace(event, claims=right, gaps=(gap,), problems=())),
+    )
+
+
+def a_comparison(directory: Path = Path("/nowhere")) -> Comparison:
+    def play(scenario: str, implementation: str, place: Path) -> Result:
+        if implementation == "frr":
+            raise CarpioError("frr is not installed")
+        return a_right_result() if implementation == "carpio" else a_result()
+
+    return run_all(["crash"], ["carpio", "ucarp", "frr"], play, directory, "carpio lab compare x")
+
+
+def test_every_scenario_is_played_with_every_implementation_in_a_place_of_its_own(
+    tmp_path: Path,
+) -> None:
+    played = []
+
+    def play(scenario: str, implementation: str, directory: Path) -> Result:
+        played.append((scenario, implementation, str(directory.relative_to(tmp_path))))
+        return a_result()
+
+    run_all(["crash", "/lab/own.toml"], ["carpio", "./peer.toml"], play, tmp_path, "")
+    assert played == [
+        ("crash", "carpio", "crash/carpio"),
+        ("crash", "./peer.toml", "crash/peer"),
+        ("/lab/own.toml", "carpio", "own/carpio"),
+        ("/lab/own.toml", "./peer.toml", "own/peer"),
+    ]
+
+
+def test_what_cannot_run_is_told_and_the_others_are_compared() -> None:
+    (table,) = tables_of(a_comparison())
+    assert [run.failure for run in table.runs] == ["", "", "frr is not installed"]
+    first, second, third = table.rows[1].cells
+    assert first is not None
+    assert second is not None
+    assert third is None
+    assert (first.is_right, first.wrong) == (True, 0)
+    assert (second.is_right, second.wrong) == (False, 3)
+
+
+def test_scenario_that_nobody_could_run_has_no_table() -> None:
+    comparison = a_comparison()
+    lost = tuple(replace(run, result=None, failure="no") for run in comparison.runs)
+    assert tables_of(replace(comparison, runs=lost)) == ()
+    assert "0 of 0" in as_markdown(replace(comparison, runs=lost))
+
+
+def test_cell_tells_the_longest_gap_and_how_far_after_the_limit() -> None:
+    (table,) = tables_of(a_comparison())
+    cell = table.rows[1].cells[1]
+    assert cell is not None
+    assert cell.gap is not None
+    assert (cell.gap.address, cell.gap.gap, cell.gap.state) == (VIP, "2.40 s", "over")
+    assert cell.after_limit == "0.7 ms after"
+
+
+@pytest.mark.parametrize(("gap_ms", "share"), [(0.5, 2.0), (1, 2.0), (100, 51.0), (99_999, 100.0)])
+def test_bars_are_drawn_on_a_logarithmic_scale(gap_ms: float, share: float) -> None:
+    result = a_result()
+    gap = replace(result.events[1].gaps[0], gap_ms=gap_ms)
+    result = replace(result, events=(replace(result.events[1], gaps=(gap,)),))
+    comparison = run_all(["crash"], ["carpio"], lambda *_: result, Path("/nowhere"), "")
+    (cell,) = tables_of(comparison)[0].rows[0].cells
+    assert cell is not None
+    assert cell.share == share
+
+
+def test_page_and_markdown_tell_the_same_numbers() -> None:
+    page, text = as_page(a_comparison()), as_markdown(a_comparison())
+    assert "| carpio | 1 of 1 | 0 | 100 | 2.39 s |" in text
+    assert "| ucarp | 0 of 1 | 3 | 103 | 2.40 s |" in text
+    assert "| a loses power | ✓ gap 2.39 s | ✕ gap 2.40 s, 3 wrong claims | not run |" in text
+    assert "frr did not run: crash: frr is not installed" in text
+    assert "frr did not run: crash: frr is not installed" in page
+    assert 'href="crash/ucarp/report.html"' in page
+    assert "preempt = true" in page
+
+
+def test_json_names_the_result_of_each_run() -> None:
+    document = json.loads(as_json(a_comparison()))
+    assert document["schema"] == 1
+    assert [run["outcome"] for run in document["runs"]] == ["right", "wrong", None]
+    assert document["runs"][1]["result"] == "crash/ucarp/result.json"
+    assert document["tables"][0]["events"][1]["cells"][1]["wrong"] == 3
+
+
+def test_comparison_is_written_as_page_markdown_and_json(tmp_path: Path) -> None:
+    assert write_comparison(a_comparison(), tmp_path / "new") == tmp_path / "new" / "compare.html"
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "compare.html",
+        "compare.json",
+        "compare.md",
+    ]
+
+
+def test_text_from_outside_is_text_in_the_comparison() -> None:
+    result = replace(a_result(), versions={"<b>": "<script>"})
+    comparison = run_all(["<i>"], ["carpio"], lambda *_: result, Path("/nowhere"), "<script>")
+    page = as_page(comparison)
+    assert "<script>" not in page
+    assert "<b>" not in page.replace("<b>2.40 s</b>", "").replace("<b>3</b>", "")
+
+
+def test_report_makes_the_pages_of_all_results_below_a_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("run-1", "run-2"):
+        (tmp_path / name).mkdir()
+        write_result(a_result(), tmp_path / name / "result.json")
+    assert main(["report", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        str(tmp_path / name / "report.html") for name in ("run-1", "run-2")
+    ]
+    assert (tmp_path / "run-2" / "report.md").read_text(encoding="utf-8").startswith("# ✕ Wrong")
+
+
+def test_report_of_a_place_without_results_is_refused_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(tmp_path)]) == 1
+    assert "no result.json in it; carpio lab run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--impl", "nobody", "crash"], ["no-such-scenario"]])
+def test_compare_refuses_what_it_does_not_know_before_anything_is_built(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    assert main(["compare", "--out", str(tmp_path / "out"), *arguments]) in (1, 2)
+    assert not (tmp_path / "out").exists()
