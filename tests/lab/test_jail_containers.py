@@ -171,6 +171,33 @@ def test_system_v_ipc_follows_its_modes(jails: JailLab):
         jails.containers.check({"sysvshm": "inherit"})
 
 
+SYSTEM_CALLS = """
+import ctypes, errno, socket
+refused = []
+for family in (socket.AF_ALG, socket.AF_VSOCK, socket.AF_PACKET, 15):
+    try:
+        socket.socket(family, socket.SOCK_SEQPACKET if family == 38 else socket.SOCK_DGRAM).close()
+    except OSError as error:
+        refused.append(errno.errorcode[error.errno])
+libc = ctypes.CDLL(None, use_errno=True)
+for number, words in ((425, (1, 0)), (321, (0, 0, 0)), (250, (0, 0, 0)), (435, (0, 0))):
+    assert libc.syscall(number, *words) == -1
+    refused.append(errno.errorcode[ctypes.get_errno()])
+for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+    socket.socket(family, socket.SOCK_DGRAM).close()
+print(*refused)
+"""
+"""By number on x86-64: io_uring_setup, bpf, keyctl, clone3."""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
+def test_system_calls_that_reach_beyond_a_jail_are_refused(jails: JailLab):
+    record = jails.start({"allow.raw_sockets": True}, path=Path("/"))
+    outcome, said = jails.run(record, "/usr/bin/env", "-S", sys.executable, "-c", SYSTEM_CALLS)
+    assert outcome == Outcome(ending=Ending.DONE), said
+    assert said.split() == ["EAFNOSUPPORT"] * 4 + ["ENOSYS", "EPERM", "EPERM", "ENOSYS"]
+
+
 # -- mounts ----------------------------------------------------------------------------------------
 
 
@@ -265,6 +292,35 @@ def test_the_root_of_the_host_as_root_of_a_jail_leaves_the_host_alone(jails: Jai
     assert host_facts() == before
 
 
+def test_nothing_is_propagated_where_mounts_are_shared(jails: JailLab, tmp_path: Path):
+    """As systemd has them. The host of this test may not share its own."""
+    script = f"""
+from pathlib import Path
+from tests.helpers.jail_lab import JailLab
+table = lambda: Path("/proc/self/mountinfo").read_text()
+before = table()
+assert "shared:" in before
+lab = JailLab(Path({str(tmp_path)!r}) / "inner")
+record = lab.start({{"allow.mount": True}}, [lab.devfs()])
+assert table() == before
+lab.sh(record, "mount -t tmpfs x /mnt; umount -l /dev")
+assert table() == before
+lab.close()
+assert table() == before
+print("same")
+"""
+    (tmp_path / "inner").mkdir()
+    done = subprocess.run(
+        ("unshare", "--mount", "--propagation", "shared", sys.executable, "-c", script),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert done.stdout == "same\n", done.stderr
+
+
 # -- life ------------------------------------------------------------------------------------------
 
 
@@ -277,6 +333,21 @@ def test_a_jail_that_is_not_persistent_vanishes_with_its_last_process(jails: Jai
     assert wait_for(lambda: not jails.containers.is_alive(record))
     assert wait_for(lambda: jails.registry.find(record.name) is None)
     assert wait_for(lambda: cgroups_of(jails) == [])
+
+
+def test_a_jail_whose_watcher_was_killed_counts_as_gone_all_the_same(jails: JailLab):
+    record = jails.start()
+    jails.run(record, "sleep", "0.5", is_background=True)
+    record = jails.containers.set_persistent(record, False)
+    jails.registry.put(record)
+    cgroups = jails.containers.site.cgroups
+    watchers = cgroups.members(record.jid, Part.WATCH)
+    assert len(watchers) == 1
+    os.kill(watchers[0], signal.SIGKILL)
+    assert wait_for(lambda: not jails.containers.is_alive(record))
+    assert jails.registry.find(record.name) is not None
+    jails.containers.destroy(record)
+    assert cgroups_of(jails) == []
 
 
 def test_a_jail_without_processes_vanishes_when_it_is_not_persistent_any_more(jails: JailLab):
