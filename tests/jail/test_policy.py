@@ -4,8 +4,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from carpio.jail.judge import Setpoint
 from carpio.jail.policy import FamilyPolicy, Mode, Policy, policy_of
+from carpio.jail.values import Setpoint
 
 DISABLED = FamilyPolicy(mode=Mode.DISABLE)
 

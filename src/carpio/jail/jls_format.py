@@ -11,9 +11,9 @@ from xml.sax.saxutils import escape
 
 from carpio.bsd.libxo import Style
 from carpio.jail.jls_values import family_addresses, is_settable, value_of
-from carpio.jail.judge import Setpoint
 from carpio.jail.parameters import Kind, parameter
 from carpio.jail.ports import Record
+from carpio.jail.values import Setpoint
 
 __all__ = ["columns", "details", "encoded", "facts", "named_facts", "values_line"]
 

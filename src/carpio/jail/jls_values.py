@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from carpio.jail.addresses import FAMILIES, parse_addresses
-from carpio.jail.judge import Setpoint
 from carpio.jail.parameters import PARAMETERS, Fate, Kind, Parameter, parameter
 from carpio.jail.ports import Record
+from carpio.jail.values import Setpoint
 
 __all__ = ["all_names", "family_addresses", "is_settable", "is_shown", "value_of"]
 

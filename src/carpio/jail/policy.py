@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from carpio.jail.addresses import FAMILIES, parse_addresses
-from carpio.jail.judge import Setpoint
+from carpio.jail.values import Setpoint
 
 __all__ = ["Address", "FamilyPolicy", "Mode", "Policy", "policy_of"]
 
