@@ -171,3 +171,25 @@ def test_a_killed_command_is_cleaned_up_after(a: Console, tmp_path: Path) -> Non
     assert a.groups() == []
     assert a.inet() == ["10.77.0.1/24"]
     assert not list((tmp_path / "jails").glob("*.json"))
+
+
+def test_a_vnet_jail_has_its_own_group_without_showing_the_passphrase(
+    a: Console, tmp_path: Path
+) -> None:
+    a.did("ifconfig epair0 create", "ifconfig epair0a up")
+    file = tmp_path / "vnet.conf"
+    file.write_text(
+        f"""own {{
+            persist; vnet; vnet.interface = "epair0b"; path = "{tmp_path}/root";
+            exec.poststart = "ifconfig -j $name epair0b vhid 3 pass {SECRET} alias 10.0.0.3/24";
+        }}"""
+    )
+    with watched(SECRET) as seen:
+        assert a(f"jail -f {file} -c own") == (0, "own: created\n", "")
+    assert seen == set()
+    assert "epair0b" not in a.links()
+    shown = a.did("ifconfig -j own epair0b")
+    assert "inet 10.0.0.3 netmask 0xffffff00 broadcast 10.0.0.255 vhid 3" in shown
+    assert a.groups() == []
+    assert a(f"jail -f {file} -r own") == (0, "own: removed\n", "")
+    assert "epair0b" in a.links()
