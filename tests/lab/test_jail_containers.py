@@ -316,7 +316,7 @@ print("same")
         text=True,
         check=False,
         timeout=60,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])},
     )
     assert done.stdout == "same\n", done.stderr
 

@@ -171,7 +171,7 @@ lab.close()
             text=True,
             check=False,
             timeout=60,
-            env={**os.environ, "PYTHONPATH": os.getcwd()},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])},
         )
         assert done.stdout.split() == ["works", "/dev/null", "to", "jexec", "True"], done.stderr
     finally:
