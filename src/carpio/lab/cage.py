@@ -4,40 +4,46 @@ The lab's process is started again inside new mount, PID and network namespaces,
 inside a new user namespace as well. Its /run is empty, so that `ip netns` works there and labs do
 not see each other. When the process that made the place ends, however it ends, the kernel ends all
 that is inside, and with it every namespace of the lab.
+
+An ordinary user stays who he is inside, with all capabilities over the place: programs that give up
+root when they find themselves root, as tcpdump does, could not do so in a user namespace.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from carpio.errors import PlatformError
+from carpio.lab.namespaces import ip
+from carpio.lab.topology import INSIDE
 
 __all__ = [
-    "enter_command",
-    "hold_lifeline",
     "is_inside",
+    "prepare_place",
     "private_directory",
+    "run_in_place_of",
     "run_inside",
     "start_inside",
 ]
 
-INSIDE: Final = "CARPIO_LAB_INSIDE"
-SETUP: Final = """
-set -e
-mount -t tmpfs -o mode=755 lab /run
-mount --make-rprivate / 2>/dev/null || :
-ip link set lo up
-exec "$@"
-"""
+CAPABILITIES: Final = 41
+"""Up to CAP_CHECKPOINT_RESTORE; linux/capability.h."""
+CAPABILITY_VERSION_3: Final = 0x20080522
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWPID = 0x20000, 0x10000000, 0x40000000, 0x20000000
+USER_NAMESPACE: Final = ("--user", "--map-current-user", "--keep-caps")
 USER_REMEDY: Final = (
     "run it as root, or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1"
     " kernel.apparmor_restrict_unprivileged_userns=0 (whichever exists)"
@@ -86,7 +92,7 @@ def start_inside(
         PlatformError: the kernel does not let us; carries the remedy.
     """
     again = (sys.executable, "-m", "carpio.lab.command", *arguments)
-    command = (*_unshare(), "sh", "-c", SETUP, "sh", *again)
+    command = (*_unshare(), *again)
     environment = {**os.environ, INSIDE: "1" if lifeline is None else f"1:{lifeline}"}
     if log is None:
         fds = () if lifeline is None else (lifeline,)
@@ -102,8 +108,16 @@ def start_inside(
         )
 
 
-def hold_lifeline() -> None:
-    """Inside: leave at once when the process outside is gone, whatever became of it."""
+def prepare_place() -> None:
+    """Inside, at the start: make /run empty, bring loopback up, and hold to the lifeline.
+
+    Raises:
+        PlatformError: the kernel does not let us.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"lab", b"/run", b"tmpfs", 0, b"mode=755"):
+        raise PlatformError("mount an empty /run for the lab", errno=ctypes.get_errno())
+    ip("link", "set", "lo", "up")
     _, _, descriptor = os.environ.get(INSIDE, "").partition(":")
     if descriptor:
         threading.Thread(target=_leave_with, args=(int(descriptor),), daemon=True).start()
@@ -124,7 +138,7 @@ def _unshare() -> tuple[str, ...]:
         raise PlatformError(
             "the lab needs unshare", remedy="apt-get install --no-install-recommends util-linux"
         )
-    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    user = () if os.geteuid() == 0 else USER_NAMESPACE
     if user:
         _check_user_namespaces()
     return (
@@ -134,7 +148,7 @@ def _unshare() -> tuple[str, ...]:
 
 
 def _check_user_namespaces() -> None:
-    probe = ("unshare", "--user", "--map-root-user", "--net", "--mount", "true")
+    probe = ("unshare", *USER_NAMESPACE, "--net", "--mount", "true")
     done = subprocess.run(probe, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PlatformError(
@@ -142,10 +156,33 @@ def _check_user_namespaces() -> None:
         )
 
 
-def enter_command(pid: int) -> tuple[str, ...]:
-    """Return the beginning of a command line that runs the rest of it in the place of `pid`."""
-    user = () if os.geteuid() == 0 else ("--user", "--preserve-credentials")
-    return ("nsenter", f"--target={pid}", *user, "--mount", "--net", "--pid")
+def run_in_place_of(pid: int, command: Sequence[str]) -> int:
+    """Run a command in the place in which `pid` is; return its status. This process moves there.
+
+    Raises:
+        PlatformError: the place cannot be entered.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    kinds = [("mnt", CLONE_NEWNS), ("net", CLONE_NEWNET), ("pid", CLONE_NEWPID)]
+    if os.geteuid() != 0:
+        kinds.insert(0, ("user", CLONE_NEWUSER))
+    with ExitStack() as opened:  # all first: behind the first one /proc is another
+        handles = [opened.enter_context(open(f"/proc/{pid}/ns/{kind}", "rb")) for kind, _ in kinds]
+        for handle, (_, flag) in zip(handles, kinds, strict=True):
+            if libc.setns(handle.fileno(), flag):
+                raise PlatformError("enter the lab", errno=ctypes.get_errno())
+    if os.geteuid() != 0:
+        _keep_capabilities(libc)
+    return subprocess.run(command, check=False).returncode
+
+
+def _keep_capabilities(libc: ctypes.CDLL) -> None:
+    """Let programs that are run have the capabilities that entering a user namespace gave."""
+    header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
+    low, high = (1 << 32) - 1, (1 << (CAPABILITIES - 32)) - 1
+    libc.capset(header, struct.pack("=6I", low, low, low, high, high, high))
+    for number in range(CAPABILITIES):
+        libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0)
 
 
 def private_directory() -> Path:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Final
 
 from carpio.errors import CarpioError, ConfigError
-from carpio.lab.cage import hold_lifeline, is_inside, run_inside
+from carpio.lab.cage import is_inside, prepare_place, run_inside
 from carpio.lab.result import Outcome, Result
 from carpio.lab.scenario import (
     FULL,
@@ -43,9 +43,10 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: list[str]) -> int:
     """Do one action; return the exit status."""
     action, arguments = argv[0], argv[1:]
-    hold_lifeline()
     handler = signal.signal(signal.SIGTERM, _leave)
     try:
+        if is_inside():
+            prepare_place()
         match action:
             case "demo":
                 from carpio.lab.demo import main as demo

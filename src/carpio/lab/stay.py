@@ -24,7 +24,7 @@ from typing import Final
 
 from carpio.errors import CarpioError
 from carpio.lab.actions import parse_action
-from carpio.lab.cage import enter_command, is_inside, private_directory, start_inside
+from carpio.lab.cage import is_inside, private_directory, run_in_place_of, start_inside
 from carpio.lab.implementation import CONTROL_SOCKET, carpio_command
 from carpio.lab.observe import AdvertWatch
 from carpio.lab.peers import peer_named
@@ -188,7 +188,7 @@ def _shell(arguments: list[str]) -> int:
     )
     inside = ("ip", "netns", "exec", f"{lab.prefix}-{options.host}", "env", *environment, *command)
     try:
-        return subprocess.run((*enter_command(lab.pid), *inside), check=False).returncode
+        return run_in_place_of(lab.pid, inside)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 

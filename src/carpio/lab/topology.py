@@ -47,6 +47,8 @@ __all__ = [
 ]
 
 ROUTER = "router"
+INSIDE = "CARPIO_LAB_INSIDE"
+"""Set in a place in which an ordinary user may do everything (`cage`)."""
 SHARED_ADDRESSES: tuple[Interface, ...] = (
     ip_interface("10.77.0.100/24"),
     ip_interface("2001:db8:77::100/64"),
@@ -79,11 +81,16 @@ def check_requirements(commands: Sequence[str] = ("ip", "tcpdump")) -> None:
     Raises:
         PlatformError: not root, or a command is missing; carries the remedy.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not os.environ.get(INSIDE):
         raise PlatformError("the lab makes network namespaces", remedy="run it as root: sudo ...")
     packages = {
-        **{"ip": "iproute2", "tcpdump": "tcpdump", "ucarp": "ucarp"},
-        **{"podman": "podman", "busybox": "busybox-static"},
+        "ip": "iproute2",
+        "tcpdump": "tcpdump",
+        "nft": "nftables",
+        "ucarp": "ucarp",
+        "keepalived": "keepalived",
+        "podman": "podman",
+        "busybox": "busybox-static",
     }
     missing = [packages[name] for name in commands if shutil.which(name) is None]
     if missing:
@@ -177,7 +184,7 @@ class Lab:
             host.build()
             self.hosts[plan.name] = host
         for host in self.others:
-            host.sysctl("net/ipv4/ping_group_range", "0 0")
+            host.sysctl("net/ipv4/ping_group_range", f"{os.getegid()} {os.getegid()}")
 
     def _remove(self) -> None:
         """Remove every namespace that was begun, the last first, and unwanted files."""

@@ -188,8 +188,12 @@ class NetfilterSocket:
     """Transactions and dumps over one socket, whose port may own a table."""
 
     def __init__(self, opened: socket.socket) -> None:
-        for option in (_SO_SNDBUFFORCE, _SO_RCVBUFFORCE):
-            opened.setsockopt(socket.SOL_SOCKET, option, _SEND_BUFFER)
+        forced = {_SO_SNDBUFFORCE: socket.SO_SNDBUF, _SO_RCVBUFFORCE: socket.SO_RCVBUF}
+        for option, plain in forced.items():
+            try:
+                opened.setsockopt(socket.SOL_SOCKET, option, _SEND_BUFFER)
+            except PermissionError:  # in a user namespace: as much as the host allows
+                opened.setsockopt(socket.SOL_SOCKET, plain, _SEND_BUFFER)
         opened.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         self._socket = opened
         self._sequence = itertools.count(1)

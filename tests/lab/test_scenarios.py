@@ -1,0 +1,230 @@
+"""The scenarios in their short form, played by the installed command, each in its own place."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.helpers.lab import need
+
+from carpio.lab.implementation import carpio_command
+from carpio.lab.process import POLL_S
+from carpio.lab.result import Outcome, Result, read_result
+from carpio.lab.scenario import read_scenario, scenario_names, scenario_path
+
+pytestmark = pytest.mark.lab
+
+NAIVE = ("bug-191832", "--variant", "address-first")
+FORGED = ("forged-reply",)
+SIDE_BY_SIDE = 3
+AS_ORDINARY_USER = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
+"""Not root to whoever asks, but still the owner of the files of whoever runs the tests."""
+PATIENCE_S = 60.0
+
+
+def those_to_pass() -> list[tuple[str, ...]]:
+    """Return the arguments of every scenario, in every variant, that carpio must pass."""
+    found: list[tuple[str, ...]] = []
+    for name in scenario_names():
+        variants = read_scenario(scenario_path(name)).variants
+        found += [(name, "--variant", variant) for variant in variants] or [(name,)]
+    return [one for one in found if one not in (NAIVE, FORGED) and "jails" not in one[0]]
+
+
+def command(*arguments: str) -> tuple[str, ...]:
+    return (str(carpio_command()), "lab", *arguments)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of a run of the short form."""
+
+    status: int
+    said: str
+    file: Path
+
+    @property
+    def result(self) -> Result:
+        assert self.file.exists(), self.said
+        return read_result(self.file)
+
+
+def play(out: Path, arguments: Sequence[str], prefix: Sequence[str] = ()) -> Run:
+    words = (*prefix, *command("run", *arguments, "--short", "--out", str(out)))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return Run(done.returncode, done.stderr, out / "run-1" / "result.json")
+
+
+@pytest.fixture(scope="session")
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[tuple[str, ...], Future[Run]]]:
+    """Play what the selected tests ask for, some side by side, in the order of the tests."""
+    need("ip", "tcpdump")
+    wanted = dict.fromkeys(
+        item.callspec.params["played"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "runs" in item.fixturenames
+    )
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        yield {
+            one: pool.submit(play, tmp_path_factory.mktemp("lab") / "out", one) for one in wanted
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def played(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The arguments of `carpio lab run`."""
+    arguments: tuple[str, ...] = request.param
+    return arguments
+
+
+@pytest.fixture
+def run(runs: Mapping[tuple[str, ...], Future[Run]], played: tuple[str, ...]) -> Run:
+    return runs[played].result()
+
+
+@pytest.mark.parametrize("played", those_to_pass(), ids=" ".join)
+def test_carpio_passes(run: Run) -> None:
+    result = run.result
+    assert result.problems == ()
+    assert (run.status, result.outcome) == (0, Outcome.RIGHT)
+    assert result.proof.seen == result.proof.sent > 0
+    assert result.count("right") > 0
+    assert result.roles
+
+
+@pytest.mark.parametrize("played", [NAIVE], ids=" ".join)
+def test_naive_peer_shows_bug_191832_with_the_messages_of_its_reporter(run: Run) -> None:
+    result = run.result
+    assert (run.status, result.outcome) == (1, Outcome.WRONG)
+    assert {claim.host for claim in result.wrong_claims} == {"machine02"}
+    assert {claim.mac for claim in result.wrong_claims} == {"00:25:90:79:67:9a"}
+    believed = {(n.machine, n.address) for n in result.neighbours if not n.is_right}
+    assert ("router", "10.10.10.11") in believed
+    said = {(message.machine, message.text) for message in result.messages}
+    using = "arp: 00:25:90:79:67:9a is using my IP address 10.10.10.12 on igb0!"
+    assert ("machine01", using) in said
+    moved = "arp: 10.10.10.11 moved from 00:00:5e:00:01:01 to 00:25:90:79:67:9a on eth0"
+    assert ("router", moved) in said
+    at_backup = [d for d in result.events[-1].deliveries if d.machine == "machine02"]
+    assert sum(delivery.count for delivery in at_backup) > 0
+
+
+@pytest.mark.parametrize("played", [FORGED], ids=" ".join)
+def test_one_forged_claim_among_many_frames_is_caught(run: Run) -> None:
+    assert run.status == 1
+    assert sum(port.frames for port in run.result.captures) > 30_000
+    wrong = [c for event in run.result.events for c in event.claims if c.verdict != "right"]
+    assert [(claim.host, claim.verdict, claim.count) for claim in wrong] == [("b", "wrong MAC", 1)]
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize(
+    "played", [("kill9", "--impl", name) for name in ("keepalived", "ucarp")], ids=" ".join
+)
+def test_known_failures_of_others_are_found(run: Run) -> None:
+    result = run.result
+    assert (run.status, result.outcome) == (1, Outcome.WRONG)
+    assert result.count("wrong MAC") > 0
+    assert any("b" in outcome.masters for outcome in result.events[-1].outcomes)
+
+
+def test_ordinary_user_plays_beside_root(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    (tmp_path / "root").mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(play, tmp_path / "root" / "out", ("graceful",))
+        run = play(tmp_path / "out", ("graceful",), AS_ORDINARY_USER)
+    assert run.result.problems == ()
+    assert (run.status, beside.result().status) == (0, 0)
+
+
+def processes_of(directory: Path) -> list[int]:
+    """Return the processes that were started with that directory in their arguments."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(directory).encode() in words and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+def eventually_gone(directory: Path) -> bool:
+    deadline = time.monotonic() + 10.0
+    while processes_of(directory):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    before = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
+    run = subprocess.Popen(
+        command("run", "graceful", "--short", "--out", str(tmp_path / "out")),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr is not None
+    while "both start" not in run.stderr.readline():
+        assert run.poll() is None
+    assert len(processes_of(tmp_path)) > 3
+    run.send_signal(number)
+    run.wait(PATIENCE_S)
+    run.stderr.close()
+    assert eventually_gone(tmp_path)
+    assert (set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()) <= before
+
+
+def test_lab_stays_until_it_is_taken_down(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+
+    def lab(*arguments: str) -> str:
+        done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    name = f"test{os.getpid()}"
+    lab("up", "pair", "--name", name, "--out", str(tmp_path / "out"))
+    try:
+        shown = json.loads(
+            lab("shell", "--lab", name, "client", "ip", "-j", "addr", "show", "eth0")
+        )
+        assert "10.77.0.254" in {address["local"] for address in shown[0]["addr_info"]}
+        assert "1@eth0" in lab("shell", "--lab", name, "a", "carpio", "status")
+    finally:
+        lab("down", name)
+    assert eventually_gone(tmp_path)
+
+
+@pytest.mark.slow
+def test_one_forged_claim_among_a_million_frames_is_caught(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    out = tmp_path / "out"
+    done = subprocess.run(
+        command("run", "forged-reply", "--out", str(out)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    result = read_result(out / "run-1" / "result.json")
+    assert done.returncode == 1
+    assert sum(port.frames for port in result.captures) > 1_000_000
+    assert result.dropped == 0
+    assert result.count("wrong MAC") == 1
