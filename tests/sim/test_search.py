@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.helpers.sim import SECOND, pair
@@ -19,6 +23,41 @@ def explored(search: Search, cores: int = 1) -> Campaign:
 
 def test_the_number_of_cores_changes_nothing():
     assert explored(SEARCH, 1) == explored(SEARCH, 2)
+
+
+CONFIG = """
+preempt = true
+[[vhid]]
+id = 1
+interface = "eth0"
+passphrase = "secret"
+advskew = {advskew}
+addresses = ["10.0.0.1/24", "2001:db8::1/64"]
+"""
+
+
+def searched(directory: Path, hash_seed: str, jobs: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return what a search in a process of its own prints, and the schedules that it keeps."""
+    kept = directory / f"kept-{hash_seed}-{jobs}"
+    kept.mkdir()
+    words = ["sim", "a.toml", "b.toml", "--datapath", "naive", "--seeds", "6", "--for", "30s"]
+    environ = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+    script = "import sys; from carpio.cli.main import entry_point; sys.exit(entry_point())"
+    command = [sys.executable, "-c", script, *words, "--json", "--jobs", jobs]
+    for name in ("a.toml", "b.toml"):
+        (kept / name).write_bytes((directory / name).read_bytes())
+    done = subprocess.run(command, cwd=kept, env=environ, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    files = sorted((kept / "sim-failures").iterdir())
+    return done.stdout, [(file.name, file.read_text()) for file in files]
+
+
+def test_a_search_prints_the_same_with_any_hash_seed_and_any_number_of_processes(tmp_path: Path):
+    for name, advskew in (("a", 0), ("b", 100)):
+        (tmp_path / f"{name}.toml").write_text(CONFIG.format(advskew=advskew))
+    first = searched(tmp_path, "1", "1")
+    assert len(first[1]) == 5
+    assert searched(tmp_path, "2", "2") == first
 
 
 def test_progress_is_told_after_each_seed():

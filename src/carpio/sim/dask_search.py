@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
+from carpio.errors import CarpioError
 from carpio.sim.node import HostSetup
 from carpio.sim.search import Campaign, Outcome, Search, try_seed
 from carpio.wire.auth import Key
@@ -21,19 +22,25 @@ _PARCEL: Final = 16
 """Seeds that a worker is given at once."""
 _AHEAD: Final = 4
 """Parcels that wait at each worker."""
-_PATIENCE_S: Final = 10
 
 
-class ClusterError(Exception):
+class ClusterError(CarpioError):
     """There is no cluster to search on; the text says what to do."""
 
 
 def explore_on_cluster(
-    search: Search, address: str, *, progress: Callable[[Campaign], None]
+    search: Search,
+    address: str,
+    *,
+    progress: Callable[[Campaign], None],
+    patience_s: float = 10.0,
 ) -> Campaign:
-    """Run all seeds on the workers of a scheduler; as `explore`. Raises ClusterError."""
+    """Run all seeds on the workers of a scheduler; as `explore`. Raises ClusterError.
+
+    `patience_s`: how long the scheduler may take to answer.
+    """
     campaign = Campaign()
-    with _client(address) as client:
+    with _client(address, patience_s) as client:
         for outcome in _outcomes(client, without_secrets(search)):
             campaign.add(outcome)
             progress(campaign)
@@ -57,16 +64,16 @@ def without_secrets(search: Search) -> Search:
     return replace(search, setups=tuple(map(stand_in, search.setups)))
 
 
-def _client(address: str) -> Any:
+def _client(address: str, patience_s: float) -> Any:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ClusterError("is not installed here; pip install 'carpio[dask]'") from error
+        raise ClusterError("Dask is not installed here; pip install 'carpio[dask]'") from error
     try:
         make: Callable[..., Any] = Client
-        return make(address, timeout=_PATIENCE_S, set_as_default=False)
+        return make(address, timeout=patience_s, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise ClusterError(f"no scheduler answers: {error}") from error
+        raise ClusterError(f"no scheduler answers at {address}: {error}") from error
 
 
 def _outcomes(client: Any, search: Search) -> Iterator[Outcome]:

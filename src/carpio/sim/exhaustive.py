@@ -37,8 +37,8 @@ class Horizon:
     """Of each host."""
     faults: int = 2
     """Begun in all; that they end is not counted."""
-    has_free_losses: bool = True
-    """Any number of adverts can be lost, each for one host; else each counts as a fault."""
+    has_losses: bool = True
+    """Any number of adverts can be lost, each for one host; they do not count as faults."""
     kinds: tuple[Act, ...] = FAULTS
     """Of faults."""
     lateness: int = 20_000_000
@@ -52,7 +52,7 @@ class Horizon:
         if hosts < 3:
             return cls()
         kinds = (Act.CRASH, Act.STOP, Act.LINK_DOWN, Act.DEMOTE)
-        return cls(kinds=kinds, has_free_losses=False, delay=0)
+        return cls(kinds=kinds, has_losses=False, delay=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,11 +218,9 @@ class _Exploration:
                 outcome = stance.hears(advert._replace(equal=True))
                 after = self._after(rest, to, outcome)
                 yield Step("hears what equals its own", to, message, after, left, outcome.broken)
-            is_free = self._horizon.has_free_losses
-            if not message.age and (is_free or left[0]):  # lost later is no different
+            if self._horizon.has_losses and not message.age:  # lost later is no different
                 lost = self._settled(rest._replace(calm=self._bounds.echo))
-                fewer = left if is_free else (left[0] - 1, *left[1:])
-                yield Step("does not get", to, message, lost, fewer, "")
+                yield Step("does not get", to, message, lost, left, "")
 
     def _deadlines(self, world: World, left: Budget) -> Iterator[Step]:
         lateness = self._horizon.lateness

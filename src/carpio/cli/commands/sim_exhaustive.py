@@ -50,7 +50,7 @@ def run(
 
 
 def _told(horizon: Horizon, result: Result) -> str:
-    losses = "any number of losses" if horizon.has_free_losses else "losses among them"
+    losses = "any number of losses" if horizon.has_losses else "no losses"
     return (
         f"{horizon.deadlines} deadlines each, {horizon.faults} of "
         f"{len(horizon.kinds)} kinds of faults, {losses}: "

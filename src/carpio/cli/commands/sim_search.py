@@ -46,7 +46,9 @@ def run(
     )
     progress = _progress(environment, arguments.seeds)
     if arguments.dask is not None:
-        campaign = _on_cluster(arguments.dask, search, progress)
+        from carpio.sim.dask_search import explore_on_cluster
+
+        campaign = explore_on_cluster(search, arguments.dask, progress=progress)
     else:
         cores = arguments.jobs or len(os.sched_getaffinity(0))
         campaign = explore(search, cores=min(cores, arguments.seeds), progress=progress)
@@ -56,15 +58,6 @@ def run(
     else:
         _tell(environment, search, campaign, replays)
     return ExitStatus.FAILED if campaign.failing else ExitStatus.DONE
-
-
-def _on_cluster(address: str, search: Search, progress: Callable[[Campaign], None]) -> Campaign:
-    from carpio.sim import dask_search
-
-    try:
-        return dask_search.explore_on_cluster(search, address, progress=progress)
-    except dask_search.ClusterError as error:
-        raise UsageError(f"carpio sim: --dask {address}: {error}") from error
 
 
 def _progress(environment: Environment, seeds: int) -> Callable[[Campaign], None]:
