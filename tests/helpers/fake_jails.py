@@ -98,6 +98,7 @@ class FakeJails:
             interfaces=_Interfaces(self),
             environ={"PATH": "/bin"} if environ is None else environ,
             links="/opt/carpio/libexec/carpio",
+            control="/run/carpio/control.sock",
             me=me,
             is_running=lambda process: process in makers,
             resolve=self._resolve,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.helpers.fake_jails import FakeJails, Killed
 from tests.helpers.jail_runs import FakeRun
+
+from carpio.jail.notes import Notes
+from carpio.jail.recover import recover
 
 WWW = """
 www {
@@ -146,3 +151,42 @@ def test_an_address_that_somebody_took_off_before_is_no_failure() -> None:
     run.fake.addresses.clear()
     assert call(run, "-r", "none") == (1, ["> destroy www", '! jail: "none" not found'])
     assert not run.fake.records
+
+
+def test_it_may_be_about_one_jail_alone() -> None:
+    run = begun("-c www", "-c other")
+    for name in ("www", "other"):
+        run.fake.end(name)
+    nowhere = io.StringIO()
+    recover(run.fake.host(), Notes(nowhere, nowhere), only="other")
+    assert [record.name for record in run.fake.records.values()] == ["www"]
+    assert ("em0", "10.0.0.9") not in run.fake.addresses
+
+
+def test_a_jail_that_came_to_life_meanwhile_is_left_alone() -> None:
+    run = begun("-c www")
+    host = run.fake.host()
+    holder = run.fake.records[1].holder
+    assert holder is not None
+    run.fake.living.discard(holder)
+
+    class Containers:
+        """Finds the jail alive from the second look on."""
+
+        def __init__(self) -> None:
+            self.looks = 0
+
+        def is_alive(self, _record: object) -> bool:
+            self.looks += 1
+            return self.looks > 1
+
+    said = io.StringIO()
+    recover(replace(host, containers=Containers()), Notes(said, said))  # type: ignore[arg-type]
+    assert run.fake.records[1].maker is None
+    assert run.fake.records[1].aliases
+    assert said.getvalue() == ""
+
+
+def test_records_have_the_daemon_that_has_the_addresses() -> None:
+    run = begun("-c www")
+    assert run.fake.records[1].control == "/run/carpio/control.sock"

@@ -193,3 +193,26 @@ def test_a_vnet_jail_has_its_own_group_without_showing_the_passphrase(
     assert a.groups() == []
     assert a(f"jail -f {file} -r own") == (0, "own: removed\n", "")
     assert "epair0b" in a.links()
+
+
+def test_a_jail_that_ends_by_itself_gives_its_address_up_at_once(
+    a: Console, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    (root / "usr").mkdir()
+    for name in ("bin", "lib", "lib64"):
+        (root / name).symlink_to(f"usr/{name}")
+    file = tmp_path / "ends.conf"
+    file.write_text(
+        f"""ends {{
+            path = "{root}"; mount = "/usr {root}/usr nullfs ro";
+            exec.start = "sleep 1000 &"; exec.consolelog = "{tmp_path}/log";
+            ip4.addr = "eth0|10.77.0.100/32 vhid 1 pass {SECRET}";
+        }}"""
+    )
+    assert a(f"jail -f {file} -c ends") == (0, "ends: created\n", "")
+    assert a.groups() == [(1, 1, 0)]
+    assert a.node.carpio("jexec", "ends", "/bin/sh", "-c", "kill -9 -1").returncode == 0
+    wait_for(lambda: a.groups() == [], "the group is gone", 20)
+    assert a.inet() == ["10.77.0.1/24"]
+    wait_for(lambda: not list((tmp_path / "jails").glob("*.json")), "it is forgotten")

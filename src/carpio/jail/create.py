@@ -110,6 +110,7 @@ class Creation:
                 values={"jid": record.jid, "name": record.name, "path": record.path, **values},
                 is_persistent=wanted.is_lasting or needs_persistence(wanted),
                 maker=self._host.me,
+                control=self._host.control,
             )
             registry.put(record)
         self._ledger = Ledger(registry, record)

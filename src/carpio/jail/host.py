@@ -23,6 +23,8 @@ class Host:
     environ: Mapping[str, str]
     links: str | None
     """Directory with our commands by their names of the BSDs."""
+    control: str
+    """Socket of the daemon, absolute."""
     me: Holder
     """This process."""
     is_running: Callable[[Holder], bool]

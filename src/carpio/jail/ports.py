@@ -84,6 +84,8 @@ class Record:
     """What the container side remembers: bundle, cgroup, runtime..."""
     maker: Holder | None = None
     """The `jail` process that is at work on it: nobody else touches it while that lives."""
+    control: str = ""
+    """Socket of the daemon that has its aliases."""
 
 
 @unique

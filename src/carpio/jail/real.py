@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from carpio.bsd.world import World
@@ -16,7 +17,7 @@ from carpio.jail.host import Host
 from carpio.jail.makers import is_running, myself
 from carpio.jail.registry import FileRegistry, state_directory
 
-__all__ = ["resolved", "this_host"]
+__all__ = ["host_at", "resolved", "this_host"]
 
 _PATIENCE_S: Final = 30.0
 """How long a name server may take."""
@@ -24,7 +25,11 @@ _PATIENCE_S: Final = 30.0
 
 def this_host(world: World) -> Host:
     """Return the host that this process runs on."""
-    state = state_directory(world.environ)
+    return host_at(state_directory(world.environ), world)
+
+
+def host_at(state: Path, world: World) -> Host:
+    """Return the host with the jails of one state directory."""
     containers = OciContainers(state)
     return Host(
         containers=containers,
@@ -33,6 +38,7 @@ def this_host(world: World) -> Host:
         interfaces=DaemonInterfaces(world),
         environ=world.environ,
         links=_links(world),
+        control=str(world.control.absolute()),
         me=myself(),
         is_running=is_running,
         resolve=resolved,

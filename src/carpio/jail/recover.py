@@ -21,14 +21,19 @@ from carpio.jail.worker import Worker
 __all__ = ["recover"]
 
 
-def recover(host: Host, notes: Notes, *, but_for: Collection[str] = ()) -> None:
+def recover(
+    host: Host, notes: Notes, *, but_for: Collection[str] = (), only: str | None = None
+) -> None:
     """Take away what was made for jails that are gone, `but_for` those with these names.
+
+    `only` is the name of the one that it is about, None for all.
 
     What cannot be taken away stays recorded, and is told. Raises CarpioError, OSError when the
     records cannot be read.
     """
     for record in list(host.registry.records()):
-        if record.name in but_for or not _is_left(record, host):
+        is_meant = record.name not in but_for and only in (None, record.name)
+        if not is_meant or not _is_left(record, host):
             continue
         try:
             _clean(record, host, notes)

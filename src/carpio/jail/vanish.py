@@ -1,6 +1,7 @@
 """Ends a jail whose last process has ended, as FreeBSD does with one that is not persistent.
 
-What was made outside of the jail (addresses) stays recorded, for the next `jail` command to remove.
+What was made outside of the jail (addresses) goes as well, or stays recorded for the next `jail`
+command to remove.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def vanish(state: Path, jid: int, holder: Holder) -> bool:
 def _main(argv: Sequence[str]) -> int:
     state, jid, pid, started = argv
     try:
-        vanish(Path(state), int(jid), Holder(pid=int(pid), started=int(started)))
+        if vanish(Path(state), int(jid), Holder(pid=int(pid), started=int(started))):
+            from carpio.jail.withdraw import withdraw  # the jail is to end before that is read
+
+            withdraw(Path(state), int(jid))
     except (CarpioError, OSError):
         return 1  # nobody listens; the next `jail` command tries again
     return 0
