@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -475,6 +476,8 @@ def test_commands_tell_how_they_ended(jails: JailLab):
     record = jails.start()
     assert jails.run(record, "true")[0] == Outcome(ending=Ending.DONE)
     assert jails.run(record, "sh", "-c", "exit 7")[0] == Outcome(ending=Ending.DONE, number=7)
+    killed = jails.run(record, "sh", "-c", "kill -9 $$")[0]
+    assert killed == Outcome(ending=Ending.SIGNALLED, number=9)
     began = time.monotonic()
     outcome, _ = jails.run(record, "sleep", "100", timeout_s=1)
     assert outcome.ending is Ending.TIMED_OUT
@@ -484,6 +487,43 @@ def test_commands_tell_how_they_ended(jails: JailLab):
         jails.run(record, "nosuch")
     with pytest.raises(CarpioError, match="nobody: no such user"):
         jails.run(record, "true", user="nobody")
+
+
+def test_many_commands_run_at_once_and_leave_no_descriptor(jails: JailLab):
+    record = jails.start()
+    before = len(os.listdir("/proc/self/fd"))
+    outcomes: list[int] = []
+
+    def run(number: int) -> None:
+        outcome, _ = jails.run(record, "sh", "-c", f"sleep 0.0{number}; exit {number}")
+        outcomes.append(outcome.number)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == list(range(1, 9))
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert list(jails.containers.site.bundle(record.jid).glob("exec.*")) == []
+
+
+def test_standard_input_is_passed_on(jails: JailLab):
+    record = jails.start()
+    script = f"""
+from pathlib import Path
+from carpio.jail.commands import RealCommands
+from carpio.jail.ports import Command
+from carpio.jail.registry import FileRegistry
+from carpio.jail.site import Site
+state = Path({str(jails.state)!r})
+record = FileRegistry(state, print).find({record.name!r})
+RealCommands(Site(state)).run(Command(argv=("/bin/cat",), record=record))
+"""
+    done = subprocess.run(
+        (sys.executable, "-c", script), input="text\n", capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "text\n"
 
 
 def test_a_command_that_ignores_the_end_of_its_time_is_killed(jails: JailLab):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol
 
 from carpio.errors import PlatformError
 from carpio.jail.cgroups import Part
 from carpio.jail.execution import exec_call, in_memory, prepared, with_user
+from carpio.jail.kernel import adopt_orphans
 from carpio.jail.logfile import open_log
 from carpio.jail.ports import Command, Ending, Outcome
 from carpio.jail.site import TOOL_ENVIRONMENT, Site
@@ -21,7 +24,6 @@ from carpio.jail.users import host_user
 
 __all__ = ["RealCommands"]
 
-_Send: TypeAlias = Callable[[signal.Signals], None]
 _GRACE_S: Final = 1.0
 """Between SIGTERM and SIGKILL of a command whose time is over."""
 
@@ -61,7 +63,7 @@ class RealCommands:
         if command.is_background:
             process.wait()
             return Outcome(ending=Ending.LEFT_RUNNING)
-        return _wait(process, command.timeout_s, lambda number: _signal(process.pid, number))
+        return _wait(_Started(process), command.timeout_s)
 
     # -- in a jail -------------------------------------------------------------------------------
 
@@ -85,26 +87,70 @@ class RealCommands:
             pid_file = self._site.pid_file(record.jid)
             stack.callback(pid_file.unlink, missing_ok=True)
             output = stack.enter_context(_output(command, record.path))
-            call = exec_call(
-                self._site,
-                record,
-                words,
-                *(("--detach",) if command.is_background else ()),
-                *("--pid-file", str(pid_file)),
-            )
-            runner = subprocess.Popen(
+            call = exec_call(self._site, record, words, "--detach", "--pid-file", str(pid_file))
+            if not command.is_background:
+                adopt_orphans()
+            started = subprocess.run(
                 self._site.joined(self._site.cgroups.path(record.jid, Part.INSIDE), call),
                 pass_fds=(words, self._site.cgroups.mount),
                 stdout=output,
                 stderr=output,
                 env=dict(TOOL_ENVIRONMENT),
+                check=False,
             )
             if command.is_background:
-                runner.wait()
+                _reap_some_time(pid_file)
                 return Outcome(ending=Ending.LEFT_RUNNING)
-            return _wait(
-                runner, command.timeout_s, lambda number: _signal_group(pid_file, runner, number)
-            )
+            if started.returncode:
+                return Outcome(ending=Ending.DONE, number=started.returncode)
+            return _wait(_Adopted(int(pid_file.read_text())), command.timeout_s)
+
+
+class _Child(Protocol):
+    """A process that is waited for."""
+
+    def wait(self, timeout_s: float | None) -> int:
+        """Return its status, a signal as negative number. Raises TimeoutExpired."""
+        ...
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal it and what belongs to it."""
+        ...
+
+
+class _Started:
+    """A command on the host."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def wait(self, timeout_s: float | None) -> int:
+        return self._process.wait(timeout_s)
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+
+class _Adopted:
+    """A command in a jail, of which the runtime has left. It leads a session of its own."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._process = os.pidfd_open(pid)
+        self._group = os.getpgid(pid)
+
+    def wait(self, timeout_s: float | None) -> int:
+        poll = select.poll()
+        poll.register(self._process, select.POLLIN)
+        if not poll.poll(None if timeout_s is None else timeout_s * 1000):
+            raise subprocess.TimeoutExpired("", timeout_s or 0)
+        os.close(self._process)
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+    def send(self, number: signal.Signals) -> None:
+        if self._group != os.getpgrp():
+            with suppress(ProcessLookupError):
+                os.killpg(self._group, number)
 
 
 @contextmanager
@@ -129,46 +175,46 @@ def _cannot_begin(argv: Sequence[str], error: OSError) -> PlatformError:
     return PlatformError(what, errno=code)
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_s: int, send: _Send) -> Outcome:
+def _reap_some_time(pid_file: Path) -> None:
+    """See to it that a command in the background is no zombie when it ends before this process.
+
+    It is our child if we adopt orphans. The end of a jail waits for all that are to be reaped.
+    """
+    try:
+        pid = int(pid_file.read_text())
+    except (OSError, ValueError):
+        return  # it was not started
+
+    def reap() -> None:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+    threading.Thread(target=reap, daemon=True).start()
+
+
+def _wait(child: _Child, timeout_s: int) -> Outcome:
     """Wait for the end; when time is over, or this process is to end, make it end."""
     try:
-        return _outcome(process.wait(timeout_s or None))
+        return _outcome(child.wait(timeout_s or None))
     except subprocess.TimeoutExpired:
-        _end(process, send)
+        _end(child)
     except BaseException:
-        _end(process, send)
+        _end(child)
         raise
     return Outcome(ending=Ending.TIMED_OUT)
 
 
-def _end(process: subprocess.Popen[bytes], send: _Send) -> None:
+def _end(child: _Child) -> None:
     """Ask a command to end, then make it."""
-    send(signal.SIGTERM)
+    child.send(signal.SIGTERM)
     try:
-        process.wait(_GRACE_S)
+        child.wait(_GRACE_S)
     except subprocess.TimeoutExpired:
-        send(signal.SIGKILL)
-        process.wait()
+        child.send(signal.SIGKILL)
+        child.wait(None)
 
 
 def _outcome(status: int) -> Outcome:
     if status < 0:
         return Outcome(ending=Ending.SIGNALLED, number=-status)
     return Outcome(ending=Ending.DONE, number=status)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def _signal_group(pid_file: Path, runner: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal a command in a jail, which has a session of its own, and what it started."""
-    try:
-        group = os.getpgid(int(pid_file.read_text()))
-    except (OSError, ValueError):
-        runner.kill()  # it has not begun, or it is gone
-        return
-    if group != os.getpgrp():
-        with suppress(ProcessLookupError):
-            os.killpg(group, number)

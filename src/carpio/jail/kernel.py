@@ -1,4 +1,4 @@
-"""System calls that Python does not know: mounts without a place, and paths that stay below a root.
+"""System calls that Python does not know: mounts without a place, paths that stay below a root...
 
 Knows the numbers and structures of Linux (the same on all machines), not what they are used for.
 """
@@ -10,12 +10,13 @@ import os
 import struct
 from typing import Final
 
-__all__ = ["mount_cgroup2", "open_below"]
+__all__ = ["adopt_orphans", "mount_cgroup2", "open_below"]
 
 _FSOPEN: Final = 430
 _FSCONFIG: Final = 431
 _FSMOUNT: Final = 432
 _OPENAT2: Final = 437
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _CLOEXEC: Final = 1
 """FSOPEN_CLOEXEC and FSMOUNT_CLOEXEC."""
 _FSCONFIG_CMD_CREATE: Final = 6
@@ -59,6 +60,12 @@ def open_below(
         )
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
+
+
+def adopt_orphans() -> None:
+    """Let what descendants leave behind become children of this process. Raises OSError."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _system_call(number: int, *arguments: object) -> int:
