@@ -25,6 +25,8 @@ __all__ = [
 
 EVERYONE: Final = "*"
 MOST_IN_SEQUENCE: Final = 18
+UNICAST: Final = ("ARP reply", "NA", "traffic")
+"""What goes to a single machine, as a rule: to the one that asks all the time."""
 SILENCE_TOLD_S: Final = 0.02
 CLOSE_S: Final = 0.000_001
 
@@ -186,7 +188,7 @@ def _wrong_claims(result: Result) -> Iterator[Moment]:
         yield Moment(
             at_s=claim.at_s,
             source=claim.host,
-            target=others[0] if others and "reply" in claim.kind else EVERYONE,
+            target=others[0] if others and claim.kind in UNICAST else EVERYONE,
             text=_claim_text(result, claim),
             tone=Tone.BAD,
             group=claim.group,

@@ -186,10 +186,10 @@
     const map = lanes[lanes.length - 1];
     paint.lineWidth = 1;
     paint.strokeStyle = colours["--line"];
-    for (const time of ticks().found) line(x(time), 44, x(time), map.y - 12);
+    for (const time of ticks().found) line(x(time), 52, x(time), map.y - 12);
     paint.setLineDash([4, 3]);
     paint.strokeStyle = colours["--line-strong"];
-    for (const [start] of data.events) if (start >= view.from && start <= view.to) line(x(start), 30, x(start), map.y - 12);
+    for (const [start] of data.events) if (start >= view.from && start <= view.to) line(x(start), 52, x(start), map.y - 12);
     paint.setLineDash([]);
   }
 
