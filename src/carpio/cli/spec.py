@@ -479,13 +479,15 @@ COMMANDS: Final = (
         name="lab",
         module="lab",
         summary="Play through failures on this machine, in network namespaces.",
-        synopsis="run SCENARIO [ARGUMENT]... | list | up TOPOLOGY | shell HOST [COMMAND...] | down "
-        "| demo",
+        synopsis="run SCENARIO [ARGUMENT]... | compare SCENARIO... [ARGUMENT]... | report PLACE... "
+        "| list | up TOPOLOGY | shell HOST [COMMAND...] | down | demo",
         description=(
             "Real daemons, this kernel, switches and clients in namespaces; what a capture at the "
             "port of every host says is the verdict. run plays a scenario and writes result.json, "
-            "list tells the scenarios and topologies, up builds a topology and stays, shell opens "
-            "a shell on one of its hosts, down ends it. demo is a story of eight events. "
+            "report.html and report.md, compare plays scenarios with several implementations and "
+            "puts them side by side, report makes the pages of results again, list tells the "
+            "scenarios and topologies, up builds a topology and stays, shell opens a shell on one "
+            "of its hosts, down ends it. demo is a story of eight events. "
             "carpio lab run --help tells the arguments of run, and so on.",
             "Works as root, and for others where the kernel allows user namespaces. Nothing of the "
             "host is touched, labs run side by side, and whatever ends one leaves nothing behind.",
@@ -493,7 +495,7 @@ COMMANDS: Final = (
         arguments=(
             Argument(
                 name="action",
-                choices=("run", "list", "up", "shell", "down", "demo"),
+                choices=("run", "compare", "report", "list", "up", "shell", "down", "demo"),
                 doc="What to do.",
             ),
             Argument(name="rest", metavar="ARGUMENT", doc="For the action.", repeatable=True),
@@ -502,6 +504,7 @@ COMMANDS: Final = (
             ("carpio lab run crash", "the MASTER loses power; judged after about 15 seconds"),
             ("carpio lab run bug-191832 --variant address-first", "see the failure itself"),
             ("carpio lab run crash --impl keepalived", "the same with another implementation"),
+            ("carpio lab compare --impl carpio,keepalived,ucarp crash graceful", "side by side"),
         ),
     ),
     Command(
