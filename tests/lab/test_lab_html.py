@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.helpers.lab_result import NIC, VIP, VMAC, a_long_result, a_result, named
 
-from carpio.lab.html import page_of, write_page
+from carpio.lab.html import page_of, template_text, write_page
 from carpio.lab.html_moments import Moment, Tone, group_to_show, moments_of, sequence_of
 from carpio.lab.html_topology import draw
 from carpio.lab.html_view import MARKS, duration_text, gap_row, view_of
@@ -356,3 +356,31 @@ def test_lab_works_without_the_library_until_pages_are_written() -> None:
         "False the report needs the library jinja2; pip install 'carpio[lab]', then carpio lab"
         " report DIRECTORY\n"
     )
+
+
+READABLE = 4.5
+"""Least contrast of small text, as WCAG 2 has it for level AA."""
+PAIRS = (
+    *((ink, ground) for ink in ("ink", "soft") for ground in ("paper", "card", "code")),
+    *((ink, "card") for ink in ("right", "wrong", "not-master", "early", "reverse", "accent")),
+    *(("on-host", f"host-{number}") for number in range(4)),
+    ("wrong", "wrong-soft"),
+    ("doubt", "card"),
+    ("soft", "accent-soft"),
+)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_have_enough_contrast(scheme: str) -> None:
+    light, _, rest = template_text("report.css").partition("@media (prefers-color-scheme: dark)")
+    style = light if scheme == "light" else rest.partition("*, *::before")[0]
+    colours = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", style))
+    for ink, ground in PAIRS:
+        dim, bright = sorted((luminance(colours[ink]), luminance(colours[ground])))
+        assert (bright + 0.05) / (dim + 0.05) >= READABLE, (ink, ground)
