@@ -1,5 +1,6 @@
 """Real jails and networks: an own one, its interfaces, restricted addresses, other hosts."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from carpio.errors import CarpioError
 from carpio.jail.cgroups import Part
 
 pytestmark = pytest.mark.lab
+CLONE_NEWNET = 0x40000000
 
 
 def ip(*words: str) -> str:
@@ -31,8 +33,23 @@ def wait_for(is_so: Callable[[], bool], timeout_s: float = 10.0) -> bool:
     return True
 
 
+@pytest.fixture(autouse=True)
+def host() -> Iterator[None]:
+    """Let this thread and what it starts live on a host whose network is of this test alone."""
+    need_jails()
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    try:
+        ip("link", "set", "lo", "up")
+        yield
+    finally:
+        assert libc.setns(before, CLONE_NEWNET) == 0
+        os.close(before)
+
+
 @pytest.fixture
-def jails(tmp_path: Path) -> Iterator[JailLab]:
+def jails(tmp_path: Path, host: None) -> Iterator[JailLab]:
     need_jails()
     lab = JailLab(tmp_path)
     try:
@@ -45,15 +62,10 @@ def jails(tmp_path: Path) -> Iterator[JailLab]:
 
 
 @pytest.fixture
-def cable() -> Iterator[tuple[str, str]]:
-    """Both ends of a veth that is in a namespace of this test, so that the host has none."""
-    need_jails()
-    ends = (f"v{os.getpid()}a", f"v{os.getpid()}b")
-    ip("link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
-    try:
-        yield ends
-    finally:
-        subprocess.run(("ip", "link", "delete", ends[1]), capture_output=True, check=False)
+def cable(host: None) -> tuple[str, str]:
+    """Both ends of a cable; they go with the network of the test."""
+    ip("link", "add", "eth0", "type", "veth", "peer", "name", "wire0")
+    return "eth0", "wire0"
 
 
 def host_links() -> list[str]:
