@@ -54,8 +54,8 @@ class Creation:
         self._on_made = on_made
         self._stage: Stage | None = None
         self._is_made = False
-        self._of_groups: list[HeldAddress] | None = None
-        """Addresses of groups before the first step; None when that is not known yet."""
+        self._before: Sequence[HeldAddress] | None = None
+        """Addresses that were there before the first step; None when that is not known yet."""
         self._waiting: list[AddressSetting] = []
         self._ledger: Ledger
 
@@ -76,12 +76,15 @@ class Creation:
             for step in creation_steps(self._wanted):
                 self._take(step)
                 done.append(step)
-            self._end()
         except (CarpioError, OSError, KeyboardInterrupt) as error:
             self._tell(error)
             self._walk_back(done)
             return False
-        return True
+        try:
+            return self._end()
+        except (CarpioError, OSError, KeyboardInterrupt) as error:
+            self._tell(error)
+            return False
 
     def _tell(self, error: BaseException) -> None:
         if not isinstance(error, StepError):
@@ -115,17 +118,20 @@ class Creation:
             registry.put(record)
         self._ledger = Ledger(registry, record)
 
-    def _end(self) -> None:
-        """Nobody is at work on the jail any more; if it is gone, so is all that was made for it."""
+    def _end(self) -> bool:
+        """Be at work on the jail no longer; if it is gone, so is all that was made for it.
+
+        Return whether nothing is left that should not be. Raises CarpioError, OSError.
+        """
         if self._host.containers.is_alive(self.record):
             self._ledger.put(replace(self.record, maker=None))
-            return
+            return True
         self._notes.detail(self._label, "has no processes any more")
         self._host.containers.destroy(self.record)
         for alias in reversed(self.record.aliases):
             self._take_off(alias)
         self._ledger.put(replace(self.record, holder=None))
-        end_of(self._ledger)
+        return end_of(self._ledger)
 
     # -- steps -------------------------------------------------------------------------------
 
@@ -134,7 +140,7 @@ class Creation:
         match step:
             case Run() | RunWords():
                 if isinstance(step, Run) and step.parameter == "exec.prepare":
-                    self._look_at_groups()
+                    self._look_before()
                 record = self.record
                 self._worker.run(step, record, path=record.path, name=record.name)
             case AddAlias(setting=setting):
@@ -198,23 +204,23 @@ class Creation:
 
     # -- addresses ---------------------------------------------------------------------------
 
-    def _look_at_groups(self) -> None:
-        """Remember the addresses of groups as they are before anything is done."""
-        if self._of_groups is None and any(map(is_plain, self._wanted.addresses)):
+    def _look_before(self) -> None:
+        """Remember what addresses there are before anything is done."""
+        if self._before is None and any(map(is_plain, self._wanted.addresses)):
             try:
-                self._of_groups = of_groups(self._host.interfaces.held())
+                self._before = self._host.interfaces.held()
             except CarpioError:
-                self._of_groups = []  # the daemon may be started by what comes now
+                self._before = ()  # the daemon may be started by what comes now
 
     def _add_alias(self, setting: AddressSetting) -> None:
         """Make an alias, or hold it back. Raises CarpioError."""
         prestart = texts_of(self._wanted.values, "exec.prestart")
         if is_plain(setting):
-            now = of_groups(self._host.interfaces.held())
-            if self._of_groups is None:
-                self._of_groups = now
+            now = self._host.interfaces.held()
+            if self._before is None:
+                self._before = now
             prepare = texts_of(self._wanted.values, "exec.prepare")
-            addresses = {one.address for one in now}
+            addresses = {one.address for one in now if one.vhid is not None}
             if must_wait(setting, prepare=prepare, prestart=prestart, of_groups=addresses):
                 self._hold_back(setting, is_told=bool(prestart))
                 return
@@ -225,24 +231,24 @@ class Creation:
             text = f"{setting.address}: held back until exec.prestart is done"
             self._notes.warn(self._label, text)
         self._waiting.append(setting)
-        if not self._was_of_group(setting):
+        if not self._was_there(setting):
             self._ledger.expect_alias(made_alias(setting))
 
     def _settle(self) -> None:
         """See to the addresses that were held back. Raises CarpioError."""
         if not self._waiting:
             return
-        now = of_groups(self._host.interfaces.held())
+        now = self._host.interfaces.held()
         while self._waiting:
             setting = self._waiting[0]
-            found = _found(setting, now)
+            found = _in_group(setting, now)
             if found is None:
                 self._worker.put_on(self._ledger, setting)
             else:
                 where = f"vhid {found.vhid}@{found.interface}"
                 self._notes.note(self._label, f"{setting.address}: attached to {where}")
-                if self._is_ours(setting):
-                    there = made_alias(setting, found.interface)
+                there = made_alias(setting, found.interface)
+                if self._is_ours(setting) or self._ledger.is_used_elsewhere(there):
                     self._ledger.expect_alias(there, instead_of=made_alias(setting))
             self._waiting.pop(0)
 
@@ -250,10 +256,16 @@ class Creation:
         """Return whether it was a command of this jail that gave an address to a group."""
         values = self._wanted.values
         commands = [*texts_of(values, "exec.prepare"), *texts_of(values, "exec.prestart")]
-        return not self._was_of_group(setting) or mentions(commands, setting.address)
+        was_of_group = _in_group(setting, self._before or ()) is not None
+        return not was_of_group or mentions(commands, setting.address)
 
-    def _was_of_group(self, setting: AddressSetting) -> bool:
-        return _found(setting, self._of_groups or []) is not None
+    def _was_there(self, setting: AddressSetting) -> bool:
+        """Return whether an address was on its interface, or of a group, before the first step."""
+        before = self._before or ()
+        here = (setting.interface, same_address(setting.address))
+        return _in_group(setting, before) is not None or any(
+            (one.interface, one.address) == here for one in before
+        )
 
     # -- undoing -----------------------------------------------------------------------------
 
@@ -310,14 +322,10 @@ class Creation:
         return self._worker.take_off(self._ledger, alias)
 
 
-def of_groups(held: Sequence[HeldAddress]) -> list[HeldAddress]:
-    """Return the addresses that belong to groups."""
-    return [one for one in held if one.vhid is not None]
-
-
-def _found(setting: AddressSetting, held: Sequence[HeldAddress]) -> HeldAddress | None:
+def _in_group(setting: AddressSetting, held: Sequence[HeldAddress]) -> HeldAddress | None:
+    """Return where an address is in a group."""
     address = same_address(setting.address)
-    return next((one for one in held if one.address == address), None)
+    return next((one for one in held if one.vhid is not None and one.address == address), None)
 
 
 def _parameter_text(item: tuple[str, object]) -> str:

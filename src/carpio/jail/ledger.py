@@ -80,12 +80,13 @@ class Ledger:
         When the call fails the record stays as it is.
         """
         with self._registry.locked():
-            is_done = self._is_used_elsewhere(alias) or call(alias)
+            is_done = self.is_used_elsewhere(alias) or call(alias)
             if is_done:
                 self._put(replace(self.record, aliases=_without(self.record.aliases, alias)))
         return is_done
 
-    def _is_used_elsewhere(self, alias: MadeAlias) -> bool:
+    def is_used_elsewhere(self, alias: MadeAlias) -> bool:
+        """Return whether an address was put there for another jail as well."""
         return any(
             _is_same(one, alias)
             for record in self._registry.records()
