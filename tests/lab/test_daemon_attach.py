@@ -322,6 +322,22 @@ def test_what_a_killed_daemon_left_in_a_container_is_removed(
     assert a.daemon.terminate() == 0
 
 
+def test_what_a_killed_daemon_left_of_one_group_is_removed_beside_another(
+    lab: Lab, containers: Containers
+) -> None:
+    name = containers.named("ca")
+    second = group("10.77.0.101/24", vhid=2, attach=name)
+    a = start(lab["a"], config(group(attach=name), second))
+    a.become_master()
+    a.become_master("2@eth0")
+    a.daemon.kill9()
+    a = start(lab["a"], config(group(), second))
+    a.wait_for_state("MASTER", "2@eth0")
+    inside = in_namespace(name, "ip", "-o", "link")
+    assert "00:00:5e:00:01:02" in inside
+    assert _MAC not in inside
+
+
 def test_leaving_removes_everything(lab: Lab, containers: Containers) -> None:
     name = containers.named("ca")
     before, clean = footprint(lab["a"]), in_namespace(name, "ip", "-o", "link")

@@ -126,7 +126,8 @@ class Guests:
         for attachment in dict.fromkeys(self._wanted.values()):
             if attachment not in self._guests:
                 try:
-                    self._guests[attachment] = self._open(attachment)
+                    guest = self._guests[attachment] = self._open(attachment)
+                    guest.sweep(key for key, where in self._wanted.items() if where == attachment)
                 except PlatformError as error:
                     self._why[attachment] = error
 

@@ -149,20 +149,25 @@ class Guest(Place):
                 wanted = {key.format(link.name): value for key, value in _SETTINGS.items()}
                 self.settings.apply_remembered(link.index, wanted)
 
+    def sweep(self, owners: Iterable[InstanceKey]) -> None:
+        """Remove macvlans that were made from here and are not those of `owners`."""
+        kept = {self.alias(owner) for owner in owners}
+        mark = f" {self._home.identity}"
+        left = [
+            link.index
+            for link in self.routes.links()
+            if link.kind == "macvlan"
+            and link.alias.startswith(_GUEST_PREFIX)
+            and link.alias.endswith(mark)
+            and link.alias not in kept
+        ]
+        self.routes.execute(delete_links(left))
+
     def leave(self) -> None:
         """Remove what is ours there, put settings back, and forget the place. Never raises."""
         with suppress(PlatformError, OSError):
-            links = self.routes.links()
-            mark = f" {self._home.identity}"
-            ours = [
-                link.index
-                for link in links
-                if link.kind == "macvlan"
-                and link.alias.startswith(_GUEST_PREFIX)
-                and link.alias.endswith(mark)
-            ]
-            self.routes.execute(delete_links(ours))
-            self.settings.restore({link.name: link.index for link in links})
+            self.sweep(())
+            self.settings.restore({link.name: link.index for link in self.routes.links()})
             self._state.remove()
         self.close()
         self._give_back()
