@@ -128,3 +128,19 @@ def test_the_naive_one_claims_with_the_nic_until_the_addresses_are_tied():
     assert [one.source for one in path.receive("eth0", ASK_V4)[0]] == [NIC]
     path.tie()
     assert path.receive("eth0", ASK_V4) == ([], False)
+
+
+def test_a_gate_that_the_kernel_closed_is_told_once_however_often_it_was_asked_before():
+    host = Host()
+    host.path.acquire([KEY])
+    for host.now in range(0, 2_900_000_000, 100_000_000):
+        assert host.path.expired() == []
+    host.path.refresh([KEY])
+    host.now = 5_600_000_000
+    assert host.path.expired() == []
+    host.now = 5_700_000_000
+    assert host.path.expired() == [KEY]
+    assert host.path.expired() == []
+    host.path.acquire([KEY])
+    host.now += 2_900_000_000
+    assert host.path.expired() == [KEY]

@@ -8,6 +8,7 @@ import pytest
 
 from carpio.lab.sighting import Claim, EchoRequest, Kind, sight
 from carpio.sim.frames import (
+    AdvertFrames,
     Echo,
     Frame,
     arp_reply,
@@ -17,6 +18,11 @@ from carpio.sim.frames import (
     neighbour_reply,
     solicitation,
 )
+from carpio.wire.constants import CARP_GROUP_V4_MAC, CARP_GROUP_V6_MAC
+from carpio.wire.ethernet import ethernet_header
+from carpio.wire.ipv4 import carp_ipv4_header
+from carpio.wire.ipv6 import carp_ipv6_header
+from carpio.wire.packet import Datagram
 
 VMAC = bytes.fromhex("00005e000101")
 ASKER = bytes.fromhex("0200000000fe")
@@ -52,3 +58,29 @@ def test_a_frame_says_what_it_means():
     assert "ARP: 10.0.0.1 is at 00:00:5e:00:01:01" in str(Frame(arp_reply(VMAC, V4, ASKER, V4)))
     assert "NA: 2001:db8::1 is at" in str(Frame(neighbour_reply(VMAC, V6, ASKER, V6_ASKER)))
     assert str(Frame(b"\0" * 14)).startswith("frame (")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ethernet_header(CARP_GROUP_V4_MAC, VMAC, 0x0800)
+        + carp_ipv4_header(V4_ASKER, dscp=56, payload_length=36),
+        ethernet_header(CARP_GROUP_V6_MAC, VMAC, 0x86DD)
+        + carp_ipv6_header(V6_ASKER, dscp=56, payload_length=36),
+    ],
+    ids=["v4", "v6"],
+)
+def test_an_advert_behind_a_known_header_is_what_the_decoder_sees(header: bytes):
+    frames = AdvertFrames(header)
+    for payload in (bytes(36), bytes(range(36)), b"\xff" * 36):
+        made, decoded = frames.with_payload(payload), Frame(header + payload)
+        assert isinstance(decoded.packet, Datagram)
+        assert (made.data, made.destination, made.source) == (
+            decoded.data,
+            decoded.destination,
+            decoded.source,
+        )
+        assert made.packet == decoded.packet
+        assert type(made.packet) is Datagram
+        assert made.source_address == decoded.packet.source_address
+        assert made.heard is None

@@ -1,0 +1,85 @@
+"""Which groups are asked about a frame, and when they are checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+from tests.helpers.builders import group
+from tests.helpers.sim import SECOND, host, pair, world
+
+from carpio.core.model import VirtualAddress
+from carpio.sim.faults import Fault, FaultKind
+from carpio.sim.findings import Kind
+from carpio.sim.frames import Frame, arp_reply
+from carpio.sim.injection import Injection
+from carpio.sim.world import World, WorldSettings
+from carpio.wire.ethernet import virtual_mac
+
+ASKER = bytes.fromhex("0200000000fe"), ip_address("198.18.0.254").packed
+
+
+def claimed(made: World, address: str, vhid: int, by: str = "a") -> set[tuple[Kind, str]]:
+    """Let a host say that an address is at a virtual MAC; return what is wrong with that."""
+    reply = Frame(arp_reply(virtual_mac(vhid), ip_address(address).packed, *ASKER))
+    made.invariants.spoke(made.node_of[by], "eth0", reply, made.now)
+    return {(one.kind, one.group) for one in made.findings}
+
+
+def settled() -> World:
+    made = world(host("a", 0, groups=3), host("b", 100, groups=3))
+    made.run(10 * SECOND)
+    assert made.findings == []
+    return made
+
+
+def test_a_claim_with_the_mac_of_its_group_by_its_master_is_right():
+    assert claimed(settled(), "10.0.2.1", 2) == set()
+
+
+def test_a_claim_by_a_backup_is_not():
+    assert claimed(settled(), "10.0.2.1", 2, by="b") == {(Kind.NOT_MASTER, "2@eth0")}
+
+
+def test_a_claim_with_the_mac_of_another_group_is_wrong_for_both():
+    wrong = {(Kind.WRONG_MAC, "2@eth0"), (Kind.REVERSE_LIE, "3@eth0")}
+    assert claimed(settled(), "10.0.2.1", 3) == wrong
+
+
+def test_a_claim_of_nobodys_address_is_a_lie_about_the_mac_alone():
+    assert claimed(settled(), "10.9.9.9", 1) == {(Kind.REVERSE_LIE, "1@eth0")}
+
+
+def test_an_address_that_was_added_is_looked_for_from_then_on():
+    made = settled()
+    added = VirtualAddress(ip_address("10.9.9.9"), 24)
+    for node in made.nodes:
+        first, *others = node.config.instances
+        longer = replace(first, addresses=(*first.addresses, added))
+        node.config = replace(node.config, instances=(longer, *others))
+    for watch in made.invariants.watches:
+        watch.compare(made.now)
+    assert claimed(made, "10.9.9.9", 1) == set()
+
+
+def test_each_group_is_checked_when_its_time_has_come():
+    a, b = host("a", 0, groups=3), host("b", groups=3)
+    members = [replace(one, advskew=100 + n) for n, one in enumerate(b.config.instances)]
+    b = replace(b, config=replace(b.config, instances=tuple(members)))
+    made = World([a, b], WorldSettings(probe_every=0))
+    Injection(made, [Fault(kind=FaultKind.PARTITION, at=20 * SECOND, hosts=("a",))])
+    made.run(60 * SECOND)
+    found = [one for one in made.findings if one.kind is Kind.TWO_MASTERS]
+    assert [one.group for one in found] == ["1@eth0", "2@eth0", "3@eth0"]
+    for one, watch in zip(found, made.invariants.watches, strict=True):
+        since = next(at for at, who in watch.changes if len(who) == 2 and at > 20 * SECOND)
+        assert one.first == since + watch.bounds.two + 1
+
+
+def test_a_group_of_another_carpdev_is_not_asked():
+    a, b = pair()
+    other = group("9@eth1", "10.0.9.1/24")
+    a = replace(a, config=replace(a.config, instances=(*a.config.instances, other)))
+    made = world(a, b)
+    made.run(10 * SECOND)
+    assert claimed(made, "10.0.9.1", 9) == set()
