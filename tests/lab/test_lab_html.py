@@ -174,7 +174,7 @@ def test_data_of_the_timeline_has_roles_adverts_claims_silences_and_tables() -> 
     assert host["roles"] == [[6.4, 9.0, "end of run"]]
     assert host["adverts"] == [[6.4, 4, 0, 100, 1.0]]
     assert host["claims"]["wrong MAC"] == [0.01, [650], [3]]
-    assert group["silences"] == {VIP: [[4.0, 6.4, 2400, True]]}
+    assert group["silences"] == {VIP: [[4.0, 6.4, 2400, 2]]}
     assert group["forwarding"] == {f"lan {VMAC}": [[3.0, "a"], [6.4, "b"]]}
     assert group["neighbours"] == {f"client {VIP}": [[3.1, VMAC, True], [6.5, NIC, False]]}
 
@@ -185,7 +185,7 @@ def test_silence_within_its_limit_is_not_marked_as_too_long() -> None:
     events = (result.events[0], replace(result.events[1], gaps=(gap,)))
     groups = data_of(page_of(replace(result, events=events)))["groups"]
     assert isinstance(groups, list)
-    assert groups[0]["silences"] == {VIP: [[4.0, 6.4, 2400, False]]}
+    assert groups[0]["silences"] == {VIP: [[4.0, 6.4, 2400, 0]]}
 
 
 def test_sixty_seconds_at_five_thousand_claims_a_second_stay_small() -> None:
@@ -243,6 +243,27 @@ def test_silence_that_lasts_to_the_end_is_not_said_to_end() -> None:
     texts = [moment.text for moment in moments_of(replace(result, silences=(silence,)))]
     assert f"{VIP} has not answered for 2.00 s when the run ends" in texts
     assert not any("answers again" in text for text in texts)
+
+
+def test_mac_that_a_switch_moves_to_and_fro_is_told_once() -> None:
+    result = a_result()
+    ports = ("port-a", "port-b") * 10
+    changes = tuple(
+        replace(result.forwarding[0], at_s=5 + number / 20, port=port)
+        for number, port in enumerate(ports)
+    )
+    moments = moments_of(replace(result, forwarding=changes))
+    told = [(m.at_s, m.text) for m in moments if m.source == "lan"]
+    assert told == [
+        (5.0, f"learns that {VMAC} is at a"),
+        (5.05, f"moves {VMAC} 18 times, between a and b"),
+        (5.95, f"learns that {VMAC} is at b"),
+    ]
+
+
+def test_gap_over_its_limit_is_late_where_nothing_else_is_wrong() -> None:
+    event = replace(a_result().events[1], problems=())
+    assert gap_row(event, GapSeen(address=VIP, gap_ms=30.0, limit_ms=20.0)).state == "late"
 
 
 def test_sequence_keeps_the_heaviest_moments_in_order() -> None:

@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from enum import Enum, unique
 from typing import Final
 
-from carpio.lab.result import Event, Kind, Result, Role, SeenAdvert, SeenClaim, Topology
+from carpio.lab.result import (
+    Event,
+    ForwardingChange,
+    Kind,
+    Result,
+    Role,
+    SeenAdvert,
+    SeenClaim,
+    Topology,
+)
 
 __all__ = [
     "EVERYONE",
@@ -27,6 +36,10 @@ EVERYONE: Final = "*"
 MOST_IN_SEQUENCE: Final = 18
 UNICAST: Final = ("ARP reply", "NA", "traffic")
 """What goes to a single machine, as a rule: to the one that asks all the time."""
+FORWARDING: Final = 4
+"""Weight of what a switch learns."""
+MOST_MOVES_TOLD: Final = 4
+RESTLESS_S: Final = 0.2
 SILENCE_TOLD_S: Final = 0.02
 CLOSE_S: Final = 0.000_001
 
@@ -214,13 +227,36 @@ def _claim_text(result: Result, claim: SeenClaim) -> str:
 def _forwarding(result: Result) -> Iterator[Moment]:
     at_port = places_of_ports(result.topology)
     of_mac = {mac: group for group in result.topology.groups for mac in group.macs}
-    for change in result.forwarding:
-        group = of_mac.get(change.mac)
+    for run in _restless(result.forwarding):
+        first, last = run[0], run[-1]
+        group = of_mac.get(first.mac)
         if group is None:
             continue
-        where = at_port.get(change.port, change.port)
-        text = f"learns that {change.mac} is at {where}" if where else f"forgets {change.mac}"
-        yield Moment(at_s=change.at_s, source=change.switch, text=text, group=group.name, weight=4)
+        base = Moment(
+            at_s=first.at_s, source=first.switch, text="", group=group.name, weight=FORWARDING
+        )
+        changes = run if len(run) <= MOST_MOVES_TOLD else (first, last)
+        for change in changes:
+            where = at_port.get(change.port, change.port)
+            text = f"learns that {change.mac} is at {where}" if where else f"forgets {change.mac}"
+            yield replace(base, at_s=change.at_s, text=text)
+        if len(changes) < len(run):
+            places = sorted({at_port.get(change.port, change.port) or "nowhere" for change in run})
+            text = f"moves {first.mac} {len(run) - 2} times, between {' and '.join(places)}"
+            yield replace(base, at_s=run[1].at_s, text=text, tone=Tone.BAD)
+
+
+def _restless(changes: Iterable[ForwardingChange]) -> Iterator[Sequence[ForwardingChange]]:
+    """Yield changes of one MAC in one switch, together as long as they follow each other fast."""
+    runs: dict[tuple[str, str], list[ForwardingChange]] = {}
+    for change in changes:
+        place = (change.switch, change.mac)
+        run = runs.get(place)
+        if run and change.at_s - run[-1].at_s > RESTLESS_S:
+            yield runs.pop(place)
+            run = None
+        runs.setdefault(place, run or []).append(change)
+    yield from runs.values()
 
 
 def _neighbours(result: Result) -> Iterator[Moment]:

@@ -45,7 +45,7 @@ def _group(result: Result, group: Group) -> Json:
         "hosts": {name: _host(result, group.name, name) for name in on_network},
         "silences": {
             address: [
-                [s.start_s, s.end_s, s.lost, _is_too_long(result, s)]
+                [s.start_s, s.end_s, s.lost, _badness(result, s)]
                 for s in result.silences
                 if s.address == address
             ]
@@ -57,16 +57,17 @@ def _group(result: Result, group: Group) -> Json:
     }
 
 
-def _is_too_long(result: Result, silence: Silence) -> bool:
-    """Whether it is longer than an event's limit, or goes on at its end."""
+def _badness(result: Result, silence: Silence) -> int:
+    """Return 1 if it is longer than its limit, 2 if the event is wrong as well, else 0."""
     for event in result.events:
         if event.start_s - PROBE_LEAD_S <= silence.start_s < event.end_s:
             for gap in event.gaps:
                 if gap.address == silence.address:
                     length_ms = (silence.end_s - silence.start_s) * 1000
                     is_last = not gap.is_over and silence.end_s >= event.end_s - PROBE_LEAD_S
-                    return is_last or (gap.limit_ms is not None and length_ms > gap.limit_ms)
-    return False
+                    is_late = gap.limit_ms is not None and length_ms > gap.limit_ms
+                    return 2 if is_last or (is_late and event.problems) else int(is_late)
+    return 0
 
 
 def _is_probed(result: Result, address: str) -> bool:

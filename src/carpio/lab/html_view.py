@@ -129,7 +129,8 @@ class GapRow:
     limit: str
     whose: str
     state: str
-    """`within`, `over`, `silent` (no answer at the end), `free` (no limit)."""
+    """`within`, `late` (over the limit, for which no event is wrong), `over` (the event is wrong as
+    well), `silent` (no answer at the end), `free` (no limit)."""
     words: str
     share: float
     """Percent of the bar; the limit stands at 50."""
@@ -243,8 +244,9 @@ def gap_row(event: Event, gap: GapSeen) -> GapRow:
     if not gap.is_over:
         state, words = "silent", "no answer at the end"
     elif gap.limit_ms is not None:
-        is_over = gap.gap_ms > gap.limit_ms
-        state, words = ("over", "over the limit") if is_over else ("within", "within the limit")
+        state, words = "within", "within the limit"
+        if gap.gap_ms > gap.limit_ms:
+            state, words = "over" if event.problems else "late", "over the limit"
     share = 0.0
     if gap.limit_ms:
         share = min(gap.gap_ms / gap.limit_ms, FULL_BAR) / FULL_BAR * 100

@@ -19,10 +19,11 @@
   function readColours() {
     const style = getComputedStyle(document.documentElement);
     const names = ["--paper", "--card", "--ink", "--soft", "--line", "--line-strong", "--accent", "--right", "--wrong",
-      "--not-master", "--early", "--reverse", "--host-0", "--host-1", "--host-2", "--host-3", "--on-host", "--code"];
+      "--not-master", "--early", "--reverse", "--doubt", "--host-0", "--host-1", "--host-2", "--host-3", "--on-host", "--code"];
     for (const name of names) colours[name] = style.getPropertyValue(name).trim();
     patterns = {};
     patterns.plain = pattern("hatch", colours["--soft"]);
+    patterns.late = pattern("hatch", colours["--doubt"]);
     for (const [, colour, , kind] of VERDICTS) patterns[kind] = pattern(kind, colours[colour]);
   }
 
@@ -289,16 +290,16 @@
     answers(lane) {
       paint.fillStyle = colours["--right"];
       paint.fillRect(gutter, lane.y + lane.height / 2 - 1.5, plotWidth(), 3);
-      for (const [start, end, , isBad] of lane.silences) {
+      for (const [start, end, , bad] of lane.silences) {
         if (!isShown(start, end)) continue;
         const [left, top, wide, high] = box(start, end, lane, 2);
-        const isBefore = start < 0, colour = isBad ? colours["--wrong"] : colours["--ink"];
+        const isBefore = start < 0, colour = colours[["--ink", "--doubt", "--wrong"][bad]];
         paint.fillStyle = colours["--card"];
         paint.fillRect(left, lane.y, wide, lane.height);
-        paint.fillStyle = isBefore ? colours["--code"] : isBad ? patterns.hatch : patterns.plain;
+        paint.fillStyle = isBefore ? colours["--code"] : [patterns.plain, patterns.late, patterns.hatch][bad];
         paint.fillRect(left, top, wide, high);
         if (!isBefore) { paint.strokeStyle = colour; paint.lineWidth = 1.5; paint.strokeRect(left, top, wide, high); }
-        const words = isBefore ? "not served yet" : `${isBad ? "✕ " : ""}${duration(end - start)}`;
+        const words = isBefore ? "not served yet" : `${["", "! ", "✕ "][bad]}${duration(end - start)}`;
         font(12, 650);
         const room = Math.min(paint.measureText(words).width + 12, wide - 6);
         if (room > 30) {
