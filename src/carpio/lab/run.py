@@ -77,6 +77,10 @@ def run_scenario(scenario: Scenario, options: Options, say: Callable[[str], None
         CarpioError: it cannot run here.
     """
     peers = peers_for(scenario, options.implementations)
+    if any(peer.name == "ucarp" for peer in peers.values()):
+        scenario = scenario.without_ipv6()
+        if not scenario.plan.groups:
+            raise CarpioError("ucarp knows IPv4 only; choose a scenario with IPv4 addresses")
     needs = (need for peer in peers.values() for need in peer.needs)
     check_requirements(tuple(dict.fromkeys(("ip", "tcpdump", "nft", *needs))))
     sysctls = HARDENED if options.sysctls == "hardened" else KERNEL_DEFAULTS

@@ -7,7 +7,7 @@ without in the short form.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -100,6 +100,16 @@ class Scenario:
     overrides: Mapping[str, Override] = field(default_factory=dict)
     variants: tuple[str, ...] = ()
     """All there are."""
+
+    def without_ipv6(self) -> Scenario:
+        """Return it with the IPv4 addresses of its groups only, and the groups that have some."""
+        groups = tuple(
+            replace(group, addresses=tuple(a for a in group.addresses if a.version == 4))
+            for group in self.plan.groups
+        )
+        plan = replace(self.plan, groups=tuple(group for group in groups if group.addresses))
+        probes = tuple(address for address in self.probes if ":" not in address)
+        return replace(self, plan=plan, probes=probes)
 
     @classmethod
     def bare(cls, plan: Plan, form: str) -> Scenario:

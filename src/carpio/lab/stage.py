@@ -29,7 +29,8 @@ from carpio.lab.topology import Lab
 
 __all__ = ["Played", "Stage"]
 
-TAKEOVER_TIMEOUT_S: Final = 8.0
+TAKEOVER_TIMEOUT_S: Final = 20.0
+"""Long, because hundreds of groups on a busy machine take their time to start."""
 STOP_TIMEOUT_S: Final = 5.0
 PROMOTE_TIMEOUT_S: Final = 5.0
 POLL_S: Final = 0.02

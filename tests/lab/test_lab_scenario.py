@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from carpio.errors import ConfigError
+from carpio.lab.actions import Verb
+from carpio.lab.scenario import FULL, SHORT, Scenario, read_scenario, scenario_names, scenario_path
+
+GOOD = """\
+title = "x"
+why = "because"
+topology = "pair"
+flood = 7
+
+[variant.one]
+options = ["dscp = 0"]
+
+[variant.two]
+impl = ["b=naive"]
+
+[[event]]
+title = "first"
+do = ["start a", "wait 2s"]
+do_short = "start a"
+master = "a"
+watch = "3s"
+watch_short = "100ms"
+times = 4
+times_short = 1
+
+[[event]]
+title = "second"
+do = "cut nothing"
+master = []
+only = "full"
+variant = "two"
+"""
+FINE = GOOD.replace("cut nothing", "crash a")
+
+
+def read(text: str, tmp_path: Path, form: str = FULL, variant: str = "") -> Scenario:
+    (tmp_path / "x.toml").write_text(text)
+    return read_scenario(tmp_path / "x.toml", form, variant)
+
+
+def test_short_form_has_the_short_values_and_leaves_out_what_is_only_full(tmp_path: Path) -> None:
+    short = read(FINE, tmp_path, SHORT, "two")
+    assert [event.title for event in short.events] == ["first"]
+    assert [action.verb for action in short.events[0].actions] == [Verb.START]
+    assert short.events[0].watch_s == 0.1
+
+
+def test_full_form_repeats_events_as_often_as_it_says(tmp_path: Path) -> None:
+    full = read(FINE, tmp_path, FULL, "two")
+    assert [event.title for event in full.events] == [*4 * ["first"], "second"]
+    assert full.events[0].actions[1].seconds == 2.0
+
+
+def test_first_variant_is_the_default_and_events_of_others_are_left_out(tmp_path: Path) -> None:
+    scenario = read(FINE, tmp_path)
+    assert (scenario.variant, scenario.options) == ("one", ("dscp = 0",))
+    assert "second" not in [event.title for event in scenario.events]
+    assert read(FINE, tmp_path, FULL, "two").implementations == {"b": "naive"}
+
+
+def test_unknown_variant_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no variant 'three'; there is one, two"):
+        read(FINE, tmp_path, FULL, "three")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("crash a", "crash z", "x.toml:24: event.do: 'crash z': 'z' is no host; one of a, b"),
+        ("crash a", "burn a", "x.toml:24: event.do: 'burn a': is nothing to do; begin with start"),
+        ("crash a", "cut x", "x.toml:24: event.do: 'cut x': 'x' is no trunk; one of none"),
+        ("crash a", "lose a much", "'lose a much': cannot be understood; write `lose ... SHARE%"),
+        ("crash a", "pull a.wan", "'pull a.wan': a has no cable to 'wan'; one of lan"),
+        ('"wait 2s"', '"wait long"', "x.toml:14: event.do: 'wait long': cannot be understood"),
+        ('"3s"', '"3"', 'x.toml:17: event.watch: \'3\' is no duration; write "20ms", "1.5s"'),
+        ('master = "a"', 'master = "z"', "x.toml:16: event.master: 'z' is no host; one of a, b"),
+        ('"full"', '"long"', "x.toml:26: event.only: 'long' is no form; write \"short\" or"),
+        ("flood = 7", 'flood = "7"', "x.toml:4: flood: '7' cannot be used; write a whole number"),
+        ("flood = 7", "fload = 7", "x.toml:4: fload: is not known; did you mean flood?"),
+        ("b=naive", "naive", "variant.two.impl: 'naive' cannot be used; write \"HOST=IMPLEMEN"),
+    ],
+)
+def test_problem_is_told_with_line_key_and_remedy(
+    old: str, new: str, problem: str, tmp_path: Path
+) -> None:
+    assert old in FINE
+    with pytest.raises(ConfigError) as raised:
+        read(FINE.replace(old, new), tmp_path, FULL, "two")
+    assert problem in str(raised.value)
+
+
+def test_unknown_scenario_is_refused_with_where_to_find_them() -> None:
+    with pytest.raises(ConfigError, match="neither a scenario nor a file; carpio lab list tells"):
+        scenario_path("crush")
+
+
+def test_scenario_without_ipv6_keeps_what_has_ipv4_addresses() -> None:
+    pair = read_scenario(scenario_path("crash")).without_ipv6()
+    assert [str(address) for address in pair.plan.groups[0].addresses] == ["10.77.0.100/24"]
+    assert read_scenario(scenario_path("v6-only")).without_ipv6().plan.groups == ()
+
+
+@pytest.mark.parametrize("form", [SHORT, FULL])
+@pytest.mark.parametrize("name", scenario_names())
+def test_scenario_that_comes_with_carpio_is_read_and_says_why(name: str, form: str) -> None:
+    first = read_scenario(scenario_path(name), form)
+    for variant in first.variants or ("",):
+        scenario = read_scenario(scenario_path(name), form, variant)
+        assert scenario.events
+        assert len(scenario.why) > 80
+        assert not scenario.events[0].has_service_before
