@@ -53,7 +53,6 @@ _SOLICITED_OVERRIDE: Final = 0x60000000
 _SOLICITED_NODE: Final = bytes.fromhex("ff0200000000000000000001ff")
 _ICMPV4: Final = 1
 _HOPS: Final = 64
-_PAYLOAD: Final = Datagram._fields.index("payload")
 _new_frame: Final = object.__new__
 _ECHO: Final = {4: (8, 0), 16: (128, 129)}
 """ICMP types of echo request and reply by the length of the address (RFC 792, RFC 4443)."""
@@ -91,16 +90,18 @@ class Frame:
 class AdvertFrames:
     """Adverts behind one header, which is built, and taken apart, once for all of them."""
 
-    __slots__ = ("_address", "_datagram", "_destination", "_header", "_source")
+    __slots__ = ("_address", "_destination", "_front", "_header", "_source")
 
     def __init__(self, header: bytes) -> None:
         """`header`: all in front of the payload, lengths and checksum included."""
         sample = Frame(header + bytes(CARP_LENGTH))
-        assert isinstance(sample.packet, Datagram)  # noqa: S101 - it is made for adverts
+        packet = sample.packet
+        assert isinstance(packet, Datagram)  # noqa: S101 - it is made for adverts
         self._header = header
         self._destination, self._source = sample.destination, sample.source
-        self._address = sample.packet.source_address
-        self._datagram = tuple(sample.packet[:_PAYLOAD])
+        self._address = packet.source_address
+        addresses = (packet.source, packet.destination)
+        self._front = (packet.family, *addresses, packet.ttl, packet.ethernet_source, packet.vlan)
 
     def with_payload(self, payload: bytes) -> Frame:
         """Return what `Frame` makes of header and payload; no layer below checks the payload."""
@@ -108,7 +109,7 @@ class AdvertFrames:
         frame.data = self._header + payload
         frame.destination = self._destination
         frame.source = self._source
-        frame.packet = Datagram(*self._datagram, payload)
+        frame.packet = Datagram(*self._front, payload)
         frame.source_address = self._address
         frame.heard = None
         return frame
