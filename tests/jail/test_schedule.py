@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -218,3 +221,32 @@ def test_the_same_jail_is_not_skipped_aloud() -> None:
 @pytest.mark.parametrize("limit", [1, 2])
 def test_nothing_to_do_is_done(limit: int) -> None:
     assert run([], limit) == (True, "")
+
+
+def test_after_an_interrupt_nothing_new_begins_and_what_runs_is_waited_for() -> None:
+    diary = Diary()
+    said = io.StringIO()
+
+    def work(_turn: Turn, _on_made: Callable[[], None]) -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        deadline = time.monotonic() + 20
+        while "skipped" not in said.getvalue() and time.monotonic() < deadline:
+            threading.Event().wait(0.001)
+        diary.write("ended in good order")
+        return True
+
+    running, waiting = Job(label="a", work=work), diary.job("b")
+    waiting.needs.append(running)
+    assert not Schedule([running, waiting], Notes(said, said), 0).run()
+    assert said.getvalue() == "jail: b: skipped\n"
+    assert diary.lines == ["ended in good order"]
+
+
+def test_an_interrupt_of_one_is_the_end_of_all_that_come_after_it() -> None:
+    def work(_turn: Turn, _on_made: Callable[[], None]) -> bool:
+        raise KeyboardInterrupt
+
+    diary = Diary()
+    jobs = [diary.job("a"), Job(label="b", work=work), diary.job("c")]
+    assert run(jobs, 1) == (False, "jail: c: skipped\n")
+    assert "end a" in diary.lines

@@ -65,7 +65,10 @@ class Creation:
         return self._ledger.record
 
     def run(self) -> bool:
-        """Make the jail and return whether it was made; all that goes wrong is told."""
+        """Make the jail and return whether it was made; all that goes wrong is told.
+
+        An interrupt is a failure as well, and raised again when all is undone.
+        """
         done: list[CreationStep] = []
         try:
             self._begin()
@@ -79,10 +82,12 @@ class Creation:
         except (CarpioError, OSError, KeyboardInterrupt) as error:
             self._tell(error)
             self._walk_back(done)
+            if isinstance(error, KeyboardInterrupt):
+                raise
             return False
         try:
             return self._end()
-        except (CarpioError, OSError, KeyboardInterrupt) as error:
+        except (CarpioError, OSError) as error:
             self._tell(error)
             return False
 

@@ -93,7 +93,7 @@ def _unmake_child(record: Record, host: Host, notes: Notes) -> None:
 
 
 def end_of(ledger: Ledger) -> bool:
-    """Forget a jail that is gone, unless something that was made for it is left."""
+    """Be at work on a jail no longer; forget it if it is gone and nothing of it is left."""
     if ledger.record.aliases or ledger.record.holder is not None:
         ledger.put(replace(ledger.record, maker=None))
         return False
@@ -129,7 +129,10 @@ class Removal:
         self._ledger: Ledger | None = None
 
     def run(self) -> bool:
-        """Remove the jail and return whether all went well; what goes wrong is told."""
+        """Remove the jail and return whether all went well; what goes wrong is told.
+
+        An interrupt is a failure as well, and raised again at the end.
+        """
         try:
             if self._record is not None:
                 self._record = take(self._record, self._host)
@@ -141,17 +144,20 @@ class Removal:
         if is_gone and self._ledger is not None:
             self._host.containers.destroy(self._ledger.record)
             self._ledger.put(replace(self._ledger.record, holder=None, interfaces=()))
+        interrupt: KeyboardInterrupt | None = None
         for step in removal_steps(self._values, is_gone=is_gone):
             try:
                 self._take(step)
             except (CarpioError, OSError, KeyboardInterrupt) as error:
+                interrupt = error if isinstance(error, KeyboardInterrupt) else interrupt
                 self._fail(error)
                 if not is_gone:
-                    self._leave()
-                    return False
+                    break
             is_gone = is_gone or isinstance(step, Unmake)
         if self._ledger is not None:
             self._is_good = end_of(self._ledger) and self._is_good
+        if interrupt is not None:
+            raise interrupt
         return self._is_good
 
     def _fail(self, error: BaseException) -> None:
@@ -159,11 +165,6 @@ class Removal:
         if not isinstance(error, StepError):
             text = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
             self._notes.remark(self._label, text)
-
-    def _leave(self) -> None:
-        """Let the jail run on."""
-        if self._ledger is not None:
-            self._ledger.put(replace(self._ledger.record, maker=None))
 
     def _take(self, step: RemovalStep) -> None:
         """Take one step. Raises CarpioError, OSError."""

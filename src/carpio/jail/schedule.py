@@ -6,17 +6,21 @@ once is limited, and who comes first in the list is served first.
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, unique
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from carpio.jail.notes import Notes
 from carpio.jail.worker import Turn
 
 __all__ = ["Job", "Schedule", "Turns", "Work"]
+
+_PATIENCE_S: Final = 0.2
+"""After which an interrupt is noticed."""
 
 Work: TypeAlias = Callable[[Turn, Callable[[], None]], bool]
 """Does it and returns whether it went well; calls the second argument when the jail is there."""
@@ -140,11 +144,27 @@ class Schedule:
 
     def run(self) -> bool:
         """Do all jobs and return whether all went well; those that cannot be done are told."""
-        with self._changed:
+        with self._interrupts_noted(), self._changed:
             while any(job.is_waiting or job.is_at_work for job in self._jobs):
                 if not self._launch():
-                    self._wait()
+                    self._changed.wait(_PATIENCE_S)
         return all(job.is_good for job in self._jobs)
+
+    @contextmanager
+    def _interrupts_noted(self) -> Iterator[None]:
+        """Let nothing new begin after an interrupt; what has a thread is waited for."""
+
+        def note(_number: int, _frame: object) -> None:
+            self._is_interrupted = True
+
+        if not self._has_threads or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _launch(self) -> bool:
         """Begin or skip what can be; return whether there was anything."""
@@ -173,13 +193,15 @@ class Schedule:
         if self._has_threads:
             threading.Thread(target=self._run_there, args=(job, number)).start()
         else:
-            job.end(is_good=job.work(self._turns.of(number), lambda: None))
+            job.end(is_good=self._run_here(job, number))
 
-    def _wait(self) -> None:
+    def _run_here(self, job: Job, number: int) -> bool:
+        """Do a job in this thread, where an interrupt is raised."""
         try:
-            self._changed.wait()
+            return job.work(self._turns.of(number), lambda: None)
         except KeyboardInterrupt:
             self._is_interrupted = True
+            return False
 
     def _run_there(self, job: Job, number: int) -> None:
         """Do a job in a thread of its own."""
