@@ -296,17 +296,17 @@ def test_the_root_of_the_host_as_root_of_a_jail_leaves_the_host_alone(jails: Jai
 def test_nothing_is_propagated_where_mounts_are_shared(jails: JailLab, tmp_path: Path):
     """As systemd has them. The host of this test may not share its own."""
     script = f"""
+from contextlib import closing
 from pathlib import Path
 from tests.helpers.jail_lab import JailLab
 table = lambda: Path("/proc/self/mountinfo").read_text()
 before = table()
 assert "shared:" in before
-lab = JailLab(Path({str(tmp_path)!r}) / "inner")
-record = lab.start({{"allow.mount": True}}, [lab.devfs()])
-assert table() == before
-lab.sh(record, "mount -t tmpfs x /mnt; umount -l /dev")
-assert table() == before
-lab.close()
+with closing(JailLab(Path({str(tmp_path)!r}) / "inner")) as lab:
+    record = lab.start({{"allow.mount": True}}, [lab.devfs()])
+    assert table() == before
+    lab.sh(record, "mount -t tmpfs x /mnt; umount -l /dev")
+    assert table() == before
 assert table() == before
 print("same")
 """
@@ -374,9 +374,11 @@ def test_a_jail_that_is_made_persistent_again_stays(jails: JailLab):
 def test_terminate_asks_all_processes_and_waits(jails: JailLab):
     record = jails.start()
     jails.run(record, "sleep", "100", is_background=True)
-    jails.run(record, "/bin/sh", "-c", "trap '' TERM; sleep 100", is_background=True)
+    script = "trap '' TERM; touch /tmp/ready; sleep 100"
+    jails.run(record, "/bin/sh", "-c", script, is_background=True)
+    assert wait_for((jails.root / "tmp/ready").exists)
+    assert wait_for(lambda: len(jails.containers.processes(record)) == 2)
     pids = jails.containers.processes(record)
-    assert len(pids) == 2
     began = time.monotonic()
     assert jails.containers.terminate(record, 1) == pids
     assert 0.9 < time.monotonic() - began < 5
@@ -399,9 +401,9 @@ def test_destroy_ends_what_does_not_want_to(jails: JailLab):
     record = jails.start()
     script = "trap '' TERM INT HUP; while true; do sleep 1; done"
     jails.run(record, "/bin/sh", "-c", script, is_background=True)
+    assert wait_for(lambda: len(jails.containers.processes(record)) == 2)
     pids = jails.containers.processes(record)
     jails.containers.destroy(record)
-    assert len(pids) == 2
     assert wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
     jails.containers.destroy(record)  # once more is harmless
     jails.registry.drop(record)

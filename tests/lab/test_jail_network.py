@@ -165,15 +165,15 @@ def test_jails_work_where_sys_shows_no_cgroups(jails: JailLab):
     ip("netns", "add", host)
     script = f"""
 import os
+from contextlib import closing
 from pathlib import Path
 from tests.helpers.jail_lab import JailLab
 assert not os.listdir("/sys/fs/cgroup")
-lab = JailLab(Path({str(jails.state.parent)!r}) / "inner")
-record = lab.start({{"vnet": "new"}}, [lab.devfs()])
-print(lab.sh(record, "echo works; ls /dev/null"))
-print(lab.jexec(record.name, "cat", text="to jexec").stdout)
-print(record.name in "".join(os.listdir("/run/netns")))
-lab.close()
+with closing(JailLab(Path({str(jails.state.parent)!r}) / "inner")) as lab:
+    record = lab.start({{"vnet": "new"}}, [lab.devfs()])
+    print(lab.sh(record, "echo works; ls /dev/null"))
+    print(lab.jexec(record.name, "cat", text="to jexec").stdout)
+    print(record.name in "".join(os.listdir("/run/netns")))
 """
     try:
         (jails.state.parent / "inner").mkdir()

@@ -35,7 +35,7 @@ class JailNetwork:
     def name(self) -> str | None:
         """Name in ip-netns(8), None when the jail has none."""
         try:
-            return self._note.read_text()
+            return self._note.read_text() or None  # who wrote it may have been killed
         except OSError:
             return None
 
