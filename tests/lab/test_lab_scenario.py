@@ -84,7 +84,11 @@ def test_unknown_variant_is_refused_with_those_there_are(tmp_path: Path) -> None
         ('"full"', '"long"', "x.toml:26: event.only: 'long' is no form; write \"short\" or"),
         ("flood = 7", 'flood = "7"', "x.toml:4: flood: '7' cannot be used; write a whole number"),
         ("flood = 7", "fload = 7", "x.toml:4: fload: is not known; did you mean flood?"),
-        ("b=naive", "naive", "variant.two.impl: 'naive' cannot be used; write \"HOST=IMPLEMEN"),
+        (
+            "b=naive",
+            "naive",
+            "variant.two.impl: 'naive' cannot be used; write \"HOST=IMPLEMENTATION\"",
+        ),
     ],
 )
 def test_problem_is_told_with_line_key_and_remedy(
