@@ -243,7 +243,7 @@ def _forwarding(result: Result) -> Iterator[Moment]:
         if len(changes) < len(run):
             places = sorted({at_port.get(change.port, change.port) or "nowhere" for change in run})
             text = f"moves {first.mac} {len(run) - 2} times, between {' and '.join(places)}"
-            yield replace(base, at_s=run[1].at_s, text=text, tone=Tone.BAD)
+            yield replace(base, at_s=run[1].at_s, text=text)
 
 
 def _restless(changes: Iterable[ForwardingChange]) -> Iterator[Sequence[ForwardingChange]]:

@@ -93,7 +93,8 @@ def run_scenario(scenario: Scenario, options: Options, say: Callable[[str], None
     for path in evidence.files.values():
         path.unlink()
     write_result(result, options.directory / RESULT_FILE)
-    write_pages(result, options.directory, say)
+    if write_pages(result, options.directory, say):
+        say(f"report: {options.directory / 'report.html'}")
     return result
 
 
