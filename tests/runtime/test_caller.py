@@ -93,6 +93,15 @@ def test_root_may_change_the_daemon_and_the_network_that_he_calls_from(
     assert desk.call_by().may_change(netns.namespace.descriptor)
 
 
+def test_root_of_a_container_may_change_its_own_network_but_not_the_daemon(
+    desk: Desk, netns: Netns
+) -> None:
+    """As in a vnet jail that sees the control socket: he could not enter the daemon's network."""
+    confined = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
+    assert may(desk.call_by(*inside(netns, *confined))) == (True, False)
+    assert may(desk.call_by(*confined)) == (True, True)
+
+
 @pytest.mark.parametrize(
     "through",
     [WITHOUT, NOBODY, (*NOBODY, "unshare", "--user", "--map-root-user")],

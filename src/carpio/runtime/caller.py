@@ -62,8 +62,13 @@ class Caller:
             os.close(descriptor)
 
     def may_change_daemon(self) -> bool:
-        """True when the caller may administer the network that the daemon runs in."""
-        return caller_may_change(self._connection)
+        """True when the caller may administer the network that the daemon runs in.
+
+        From another one (a container that sees the control socket) it takes who may come here.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+            is_here = self.network == socket_cookie(ours)
+        return caller_may_change(self._connection, from_afar=not is_here)
 
     def may_change(self, namespace: int) -> bool:
         """True when the caller may administer a network namespace (descriptor)."""
