@@ -69,6 +69,10 @@ bench: setup ## Measure beside ucarp in the same run and print ratios
 	scripts/setup peers
 	$(BIN)/python scripts/bench
 
+.PHONY: bench-sim
+bench-sim: $(STAMP) ## Measure what simulated hosts, groups and seconds cost
+	$(BIN)/python scripts/bench-sim
+
 .PHONY: man
 man: $(STAMP) ## Make the man pages and the reference from the command and configuration tables
 	$(BIN)/python -m carpio.cli.man
