@@ -32,8 +32,8 @@ fmt: $(STAMP) ## Format the code
 
 .PHONY: lint
 lint: $(STAMP)
-	$(BIN)/ruff format --check src tests scripts/bench scripts/report-screenshots
-	$(BIN)/ruff check src tests scripts/bench scripts/report-screenshots
+	$(BIN)/ruff format --check src tests scripts/bench scripts/bench-sim scripts/sim-traces scripts/report-screenshots
+	$(BIN)/ruff check src tests scripts/bench scripts/bench-sim scripts/sim-traces scripts/report-screenshots
 	$(BIN)/codespell src tests docs README.md CHANGELOG.md
 
 .PHONY: types
