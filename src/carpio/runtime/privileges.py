@@ -3,8 +3,9 @@
 Judged from the caller's process (SO_PEERCRED, unix(7)): CAP_NET_ADMIN (capabilities(7)) in the
 user namespace of the daemon, so that root of a container in one of its own is refused. Network
 namespaces that such a container made are not served at all, not even to look at: everybody can make
-them, fill them with interfaces, and keep the daemon busy. Who calls from another network namespace than that of the daemon, as root
-of a vnet jail does, has CAP_NET_ADMIN over that one alone, unless he could go to the daemon's.
+them, fill them with interfaces, and keep the daemon busy. Who calls from another network namespace
+than that of the daemon, as root of a vnet jail does, has CAP_NET_ADMIN over that one alone, unless
+he could go to the daemon's.
 
 The process is known by its number, and may run another program by now than the one that
 connected: whoever leaves the socket to somebody else and executes a setuid program would borrow
