@@ -216,3 +216,29 @@ def test_a_jail_that_ends_by_itself_gives_its_address_up_at_once(
     wait_for(lambda: a.groups() == [], "the group is gone", 20)
     assert a.inet() == ["10.77.0.1/24"]
     wait_for(lambda: not list((tmp_path / "jails").glob("*.json")), "it is forgotten")
+
+
+def test_lines_for_the_shell_and_other_programs_reach_our_commands(
+    a: Console, tmp_path: Path
+) -> None:
+    script = tmp_path / "attach"
+    script.write_text("#!/bin/sh\nifconfig eth0 vhid 2 pass x alias 10.77.0.101/32\n")
+    script.chmod(0o755)
+    file = tmp_path / "shell.conf"
+    file.write_text(
+        f"""www {{
+            persist; path = "{tmp_path}/root"; ip4.addr = eth0|10.77.0.100, eth0|10.77.0.101;
+            exec.prestart = "/sbin/ifconfig eth0 vhid 1 pass x alias 10.77.0.100/32; true";
+            exec.prestart += "{script}", "/sbin/sysctl -n net.inet.carp.preempt";
+        }}"""
+    )
+    said = a(f"jail -f {file} -c www")
+    assert said.status == 0
+    assert said.out == (
+        "0\nwww: 10.77.0.100: attached to vhid 1@eth0\n"
+        "www: 10.77.0.101: attached to vhid 2@eth0\nwww: created\n"
+    )
+    assert "exec.prestart: the passphrase is in the list of processes" in said.err
+    assert a.inet()[1:] == ["10.77.0.100/32 vhid 1", "10.77.0.101/32 vhid 2"]
+    assert a(f"jail -f {file} -r www") == (0, "www: removed\n", "")
+    assert a.groups() == []
