@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -51,6 +52,8 @@ def main(argv: list[str]) -> int:
             case "demo":
                 from carpio.lab.demo import main as demo
 
+                if os.geteuid() != 0 and not is_inside():
+                    return run_inside(argv)
                 return demo(arguments)
             case "list":
                 return _list(arguments)
