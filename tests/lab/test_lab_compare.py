@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.helpers.lab import need
 from tests.helpers.lab_result import VIP, a_result
 
 from carpio.errors import CarpioError
@@ -18,7 +20,8 @@ from carpio.lab.compare import (
     tables_of,
     write_comparison,
 )
-from carpio.lab.result import Outcome, Result, write_result
+from carpio.lab.implementation import carpio_command
+from carpio.lab.result import Outcome, Result, read_result, write_result
 
 
 def a_right_result() -> Result:
@@ -162,3 +165,19 @@ def test_compare_refuses_what_it_does_not_know_before_anything_is_built(
 ) -> None:
     assert main(["compare", "--out", str(tmp_path / "out"), *arguments]) in (1, 2)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.lab
+def test_comparison_of_a_real_run_is_written_with_its_report(tmp_path: Path) -> None:
+    need()
+    out = tmp_path / "out"
+    command = [carpio_command(), "lab", "compare", "--short", "--no-capture", "--impl", "carpio"]
+    done = subprocess.run(
+        [*command, "--out", out, "graceful"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| carpio | 1 of 1 | 0 |" in done.stdout
+    result = read_result(out / "graceful" / "carpio" / "result.json")
+    assert result.scenario.command == "carpio lab run graceful --impl carpio --short"
+    assert (out / "graceful" / "carpio" / "report.html").stat().st_size > 10_000
+    assert (out / "compare.html").exists()
