@@ -87,13 +87,19 @@ def test_after_a_removal_nobody_is_at_work() -> None:
     assert run.fake.is_living("www")
 
 
-def test_what_somebody_else_took_off_fails_the_removal_once() -> None:
-    run = FakeRun(FakeJails())
-    assert run.jail("-c", "name=www", "persist", "ip4.addr=em0|10.0.0.1/24,em0|10.0.0.2")[0] == 0
+def test_what_somebody_else_took_off_is_told_and_does_not_keep_a_jail_from_its_restart() -> None:
+    file = 'www { persist; ip4.addr = "em0|10.0.0.1/24", "em0|10.0.0.2"; }'
+    run = FakeRun(FakeJails(), stdin=file)
+    assert run.jail("-f", "-", "-c", "www")[0] == 0
     del run.fake.addresses["em0", "10.0.0.2"]
-    assert run.jail("-r", "www")[0] == 1
+    status, said = run.jail("-f", "-", "-rc", "www")
+    assert status == 0
+    assert "! jail: www: 10.0.0.2: is not on em0 any more" in said
+    assert run.fake.is_living("www")
+    assert set(run.fake.addresses) == {("em0", "10.0.0.1"), ("em0", "10.0.0.2")}
+    run.fake.addresses.clear()
+    assert run.jail("-f", "-", "-r", "www")[0] == 0
     assert not run.fake.records
-    assert not run.fake.addresses
 
 
 def test_an_interrupted_removal_leaves_the_jail_running_or_goes_on() -> None:

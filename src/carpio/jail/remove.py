@@ -206,9 +206,14 @@ class Removal:
             raise StepError
 
     def _drop_alias(self, ledger: Ledger, alias: MadeAlias) -> bool:
-        if self._worker.take_off(ledger, alias):
+        if self._is_elsewhere(alias):  # a daemon that was restarted does not know it any more
+            ledger.forget_alias(alias)
+            text = f"{alias.address}: is not on {alias.interface} any more"
+            self._notes.warn(self._label, text)
             return True
+        return self._worker.take_off(ledger, alias)
+
+    def _is_elsewhere(self, alias: MadeAlias) -> bool:
         with suppress(CarpioError):
-            if find_address(self._host, alias) != alias.interface:
-                ledger.forget_alias(alias)  # somebody else took it off before
+            return find_address(self._host, alias) != alias.interface
         return False
