@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from tests.helpers.traced import TracedLife, writer
 
+from carpio.core.model import State
+from carpio.core.table import RULES, Trigger
+
 CONFIG = """
 preempt = true
 [[vhid]]
@@ -213,6 +216,31 @@ def test_what_is_no_trace_is_told_with_its_line(run, tmp_path: Path):
     assert run("sim", "--replay", "a.toml", "b.toml").exit_status == 64
 
 
+def test_all_that_two_hosts_can_come_to_is_explored(run):
+    words = ("sim", "--exhaustive", "a.toml", "b.toml", "--faults", "0")
+    outcome = run(*words)
+    assert (outcome.exit_status, outcome.stderr) == (0, "")
+    first, last = outcome.stdout.splitlines()
+    assert first.startswith("1@eth0 of a, b: 6 deadlines each, 0 of 11 kinds of faults, ")
+    assert " states, " in first
+    assert last == "No invariant was broken."
+    (found,) = json.loads(run(*words, "--json").stdout)["explorations"]
+    assert (found["hosts"], found["broken"]) == (2, "")
+    assert found["states"] > 50
+    (fewer,) = json.loads(run(*words, "--deadlines", "2", "--json").stdout)["explorations"]
+    assert fewer["states"] < found["states"]
+
+
+def test_what_is_broken_is_told_with_the_way_to_it(run, monkeypatch):
+    rules = dict(RULES[State.MASTER])
+    del rules[Trigger.ADVERTISEMENT_BETTER]
+    monkeypatch.setattr("carpio.core.instance.RULES", {**RULES, State.MASTER: rules})
+    outcome = run("sim", "--exhaustive", "a.toml", "b.toml", "--faults", "1")
+    assert outcome.exit_status == 1
+    assert "BROKEN: two masters, a and b, for more than" in outcome.stdout
+    assert "  3.00s pass, a: deadline" in outcome.stdout or "a: hears" in outcome.stdout
+
+
 def test_hosts_without_a_common_group_are_not_explored(run, tmp_path: Path):
     (tmp_path / "c.toml").write_text(CONFIG.format(advskew=0).replace("id = 1", "id = 3"))
     outcome = run("sim", "--exhaustive", "a.toml", "c.toml")
@@ -234,6 +262,17 @@ def test_the_number_of_processes_changes_nothing(run, jobs: str):
     report = json.loads(outcome.stdout)
     assert report["failing"] == [0, 1, 2, 3]
     assert report["broken"]["wrong MAC"] == 4
+
+
+def test_every_failing_seed_is_kept_with_the_command_that_plays_all_of_it(run, tmp_path: Path):
+    words = ("sim", "a.toml", "b.toml", "--for", "30s", "--datapath", "naive")
+    run(*words, "--seeds", "7")
+    lines = (tmp_path / "sim-failures" / "seeds.txt").read_text().splitlines()
+    assert len(lines) == 7
+    command, _, broken = lines[6].partition("  # ")
+    assert command == "carpio sim a.toml b.toml --seed 6 --for 30s --datapath naive"
+    report = json.loads(run(*command.split()[1:], "--json").stdout)
+    assert {one["what"] for one in report["violations"]} == set(broken.split(", "))
 
 
 def test_a_number_of_processes_is_at_least_one(run):

@@ -56,7 +56,7 @@ def test_a_search_prints_the_same_with_any_hash_seed_and_any_number_of_processes
     for name, advskew in (("a", 0), ("b", 100)):
         (tmp_path / f"{name}.toml").write_text(CONFIG.format(advskew=advskew))
     first = searched(tmp_path, "1", "1")
-    assert len(first[1]) == 5
+    assert len(first[1]) == 6
     assert searched(tmp_path, "2", "2") == first
 
 

@@ -515,7 +515,8 @@ COMMANDS: Final = (
         "[--jobs N | --dask ADDRESS]] [--for DURATION] "
         "[--datapath real|naive] [--trace FILE] "
         "[--svg FILE] [--html FILE] [--json] | --lint FILE FILE... | --exhaustive [FILE FILE "
-        "[FILE]] [--jobs N] [--json] | --replay TRACE [--config FILE] [--json] | --list",
+        "[FILE]] [--faults N] [--deadlines N] [--jobs N] [--json] | --replay TRACE "
+        "[--config FILE] [--json] | --list",
         description=(
             "Each FILE is the configuration of one host, named after the file. The daemon's own "
             "engine runs over a virtual clock, network and kernel; a client on each segment talks "
@@ -549,6 +550,18 @@ COMMANDS: Final = (
                 doc="Explore each order of deliveries, losses, deadlines and faults of the first "
                 "group that two or three hosts share, within a horizon; without files: of hosts "
                 "of its own. Takes minutes. Exit status 1 when something is broken.",
+            ),
+            Argument(
+                name="--faults",
+                metavar="N",
+                is_number=True,
+                doc="With --exhaustive: faults that begin, at most; default 2.",
+            ),
+            Argument(
+                name="--deadlines",
+                metavar="N",
+                is_number=True,
+                doc="With --exhaustive: deadlines of each host, at most; default 6.",
             ),
             Argument(
                 name="--replay",

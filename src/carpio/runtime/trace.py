@@ -37,6 +37,10 @@ log = logging.getLogger("carpio")
 _WAITING: Final = 4 * 1024 * 1024
 """Bytes that wait for the disk at most."""
 _PATIENCE_S: Final = 1.0
+_HASTE: Final = 8
+"""What part of a full file can be added while there is no quiet moment."""
+_QUIET: Final = 15_000_000
+"""A new beginning with hundreds of groups takes some of these nanoseconds."""
 _MODE: Final = 0o600
 
 
@@ -171,8 +175,12 @@ class TraceWriter:
         if self.wants_beginning or not self._put(data):
             self._lost += len(data)
             self.wants_beginning = True
-        elif self._size >= self._limit:
-            self._put(encode(End(at=happened[-1][0], why="it goes on in a new file")))
+
+    def turn_over(self, now: Nanoseconds, *, is_quiet: bool) -> None:
+        """Begin a new file if this one is full; with less hurry while it is not quiet."""
+        limit = self._limit if is_quiet else self._limit + self._limit // _HASTE
+        if self._size >= limit and not self.wants_beginning:
+            self._put(encode(End(at=now, why="it goes on in a new file")))
             self._chunks.put(b"")  # turn over
             self._size = 0
             self.wants_beginning = True
@@ -233,6 +241,8 @@ class Tracer:
             self.use(None, engine, now)
             return
         writer.note(happened)
+        due = engine.next_deadline()
+        writer.turn_over(now, is_quiet=due is None or due - now > _QUIET)
         if writer.wants_beginning:
             writer.begin(now, settings_of(engine), remember(engine))
 

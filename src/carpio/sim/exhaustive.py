@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import ge, le
+from operator import ge, itemgetter, le
 from typing import Final, NamedTuple, TypeAlias
 
 from carpio.core.election import interval
@@ -45,14 +45,15 @@ class Horizon:
     """Deadlines within this time are met in any order: longer than the turns after a bow-out."""
     delay: int = 500_000_000
     """An advert takes at most so long; 0: it arrives before time passes."""
+    in_order: bool = False
+    """Adverts of one host to another one do not overtake each other."""
 
     @classmethod
     def of(cls, hosts: int) -> Horizon:
         """Return what can be explored in minutes with so many hosts."""
         if hosts < 3:
             return cls()
-        kinds = (Act.CRASH, Act.STOP, Act.LINK_DOWN, Act.DEMOTE)
-        return cls(kinds=kinds, has_losses=False, delay=0)
+        return cls(has_losses=False, delay=0, in_order=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +207,7 @@ class _Exploration:
     def _messages(self, world: World, left: Budget) -> Iterator[Step]:
         before = None
         for number, message in enumerate(world.flight):
-            if message == before:
+            if before is not None and self._is_behind(message, before):
                 continue
             before = message
             rest = world._replace(flight=world.flight[:number] + world.flight[number + 1 :])
@@ -221,6 +222,12 @@ class _Exploration:
             if self._horizon.has_losses and not message.age:  # lost later is no different
                 lost = self._settled(rest._replace(calm=self._bounds.echo))
                 yield Step("does not get", to, message, lost, left, "")
+
+    def _is_behind(self, message: Message, before: Message) -> bool:
+        """Whether another one in the sorted flight stands for this one, or comes first."""
+        if self._horizon.in_order:
+            return message[:2] == before[:2]
+        return message == before
 
     def _deadlines(self, world: World, left: Budget) -> Iterator[Step]:
         lateness = self._horizon.lateness
@@ -263,7 +270,7 @@ class _Exploration:
             if message == before or Act.ECHO not in self._horizon.kinds:
                 continue
             before = message
-            flight = tuple(sorted((*world.flight, message)))
+            flight = self._sorted((*world.flight, message))
             yield Step("gets twice", message.to, message, world._replace(flight=flight), left, "")
             sender = world.hosts[message.sender]
             if sender.is_up:
@@ -282,11 +289,17 @@ class _Exploration:
         if outcome.said:
             others = [to for to, one in enumerate(hosts) if to != number and one.is_up]
             said = [Message(to, number, 0, advert) for advert in outcome.said for to in others]
-            flight = tuple(sorted((*flight, *said)))
+            flight = self._sorted((*flight, *said))
         calm = self._bounds.echo if hosts[number].is_mute and not stance.is_mute else world.calm
         start = calm if is_fault or outcome.is_change else world.start
         hosts = (*hosts[:number], stance, *hosts[number + 1 :])
         return self._settled(World(hosts, flight, calm, start))
+
+    def _sorted(self, flight: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Sort, so that equal flights are equal; where it counts, each pair's in their order."""
+        if self._horizon.in_order:
+            return tuple(sorted(flight, key=itemgetter(0, 1)))
+        return tuple(sorted(flight))
 
     def _settled(self, world: World) -> World:
         """Forget since when, if there is nothing to complain of."""

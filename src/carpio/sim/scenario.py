@@ -15,7 +15,7 @@ from carpio.config.locate import KeyPath, key_lines
 from carpio.config.problems import Place, Problems, in_reading_order
 from carpio.errors import ConfigError
 from carpio.sim.faults import KINDS, Fault, FaultKind, Setting, Value
-from carpio.sim.units import parse_duration
+from carpio.sim.units import exact, parse_duration
 from carpio.wire.constants import Family
 
 __all__ = ["Scenario", "read_scenario", "scenario_toml"]
@@ -229,13 +229,13 @@ def scenario_toml(scenario: Scenario, comments: Sequence[str] = ()) -> str:
     if scenario.title:
         lines.append(f"title = {_quoted(scenario.title)}")
     if scenario.duration is not None:
-        lines.append(f'for = "{_exact(scenario.duration)}"')
+        lines.append(f'for = "{exact(scenario.duration)}"')
     if scenario.is_naive:
         lines.append('datapath = "naive"')
     for fault in scenario.faults:
-        lines += ["", "[[fault]]", f'kind = "{fault.kind.value}"', f'at = "{_exact(fault.at)}"']
+        lines += ["", "[[fault]]", f'kind = "{fault.kind.value}"', f'at = "{exact(fault.at)}"']
         if fault.lasts is not None:
-            lines.append(f'for = "{_exact(fault.lasts)}"')
+            lines.append(f'for = "{exact(fault.lasts)}"')
         values = {one.name: getattr(fault, one.name) for one in fields(fault)}
         for setting in KINDS[fault.kind].settings:
             if values[setting.name] or setting.required:
@@ -246,7 +246,7 @@ def scenario_toml(scenario: Scenario, comments: Sequence[str] = ()) -> str:
 def _written(setting: Setting, value: Any) -> str:
     match setting.value:
         case Value.DURATION:
-            return f'"{_exact(value)}"'
+            return f'"{exact(value)}"'
         case Value.PERCENT:
             return f"{value / _MILLIONTHS:g}"
         case Value.INTEGER | Value.FAMILY:
@@ -255,11 +255,6 @@ def _written(setting: Setting, value: Any) -> str:
             return f"[{', '.join(map(_quoted, value))}]"
         case _:
             return _quoted(value)
-
-
-def _exact(nanoseconds: int) -> str:
-    whole, rest = divmod(nanoseconds, 1_000_000_000)
-    return f"{whole}.{rest:09}".rstrip("0").rstrip(".") + "s"
 
 
 def _quoted(text: str) -> str:

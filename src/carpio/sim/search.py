@@ -23,8 +23,6 @@ from carpio.sim.scenario import Scenario
 __all__ = ["Campaign", "Outcome", "Search", "explore", "shrink", "try_seed"]
 
 _CHUNK: Final = 8
-_KEPT: Final = 20
-"""Failing seeds that are kept; of more only the number."""
 _SHORTEST: Final = 1_000_000
 
 
@@ -64,7 +62,7 @@ class Campaign:
     failed: int = 0
     """Seeds that broke something."""
     failing: list[Outcome] = field(default_factory=list)
-    """The lowest seeds that broke something, in order."""
+    """They, in order."""
     broken: Counter[Kind] = field(default_factory=Counter)
     found: Counter[Kind] = field(default_factory=Counter)
     """Seeds with findings that a premise excuses."""
@@ -76,7 +74,7 @@ class Campaign:
         self.broken.update(outcome.broken)
         self.found.update(outcome.found)
         self.failed += bool(outcome.broken)
-        if outcome.broken and len(self.failing) < _KEPT:
+        if outcome.broken:
             self.failing.append(outcome)
 
 

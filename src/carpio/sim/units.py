@@ -6,7 +6,7 @@ import re
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["parse_duration", "shown"]
+__all__ = ["exact", "parse_duration", "shown"]
 
 _UNITS: Final = MappingProxyType(
     {
@@ -31,6 +31,12 @@ def parse_duration(text: str) -> int:
     if fraction:
         value += int(fraction) * size // 10 ** len(fraction)
     return value
+
+
+def exact(nanoseconds: int) -> str:
+    """Return what `parse_duration` reads as exactly this."""
+    whole, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{whole}.{rest:09}".rstrip("0").rstrip(".") + "s"
 
 
 def shown(nanoseconds: int) -> str:

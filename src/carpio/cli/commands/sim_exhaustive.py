@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Final
 
 from carpio.cli.environment import Environment
@@ -30,6 +30,9 @@ def run(
         tasks = [task_of(setups)] if setups else own_tasks()
     except ValueError as error:
         raise UsageError(f"carpio sim --exhaustive: {error}") from error
+    given = {"faults": arguments.faults, "deadlines": arguments.deadlines}
+    limits = {name: value for name, value in given.items() if value is not None}
+    tasks = [replace(one, horizon=replace(one.horizon, **limits)) for one in tasks]
     cores = arguments.jobs or len(os.sched_getaffinity(0))
     found = []
     begin = time.monotonic()

@@ -18,7 +18,7 @@ from carpio.sim.findings import Kind
 from carpio.sim.node import HostSetup
 from carpio.sim.scenario import Scenario, scenario_toml
 from carpio.sim.search import Campaign, Outcome, Search, explore, shrink
-from carpio.sim.units import shown
+from carpio.sim.units import exact, shown
 
 __all__ = ["run"]
 
@@ -26,6 +26,8 @@ _SCHEMA: Final = 1
 _SHRUNK: Final = 5
 """Failing seeds that are shrunk; each takes some dozen runs."""
 _DIRECTORY: Final = "sim-failures"
+_ALL: Final = "seeds.txt"
+"""Every failing seed, with its command."""
 
 
 def run(
@@ -75,20 +77,32 @@ def _progress(environment: Environment, seeds: int) -> Callable[[Campaign], None
 def _keep(
     arguments: argparse.Namespace, environment: Environment, search: Search, campaign: Campaign
 ) -> list[tuple[Outcome, str, Scenario]]:
-    """Shrink failing seeds and write them down; return each with the command that replays it."""
+    """Write down failing seeds, shrink the first; return each of those with its command."""
     directory = Path(arguments.keep or _DIRECTORY)
     replays = []
+    if campaign.failing:
+        environment.path(str(directory)).mkdir(parents=True, exist_ok=True)
+        lines = [_whole(arguments, search, outcome) for outcome in campaign.failing]
+        environment.path(str(directory / _ALL)).write_text("".join(f"{one}\n" for one in lines))
     for outcome in campaign.failing[:_SHRUNK]:
         environment.remark(f"seed {outcome.seed}: shrinking")
         scenario = shrink(search, outcome)
         path = directory / f"seed-{outcome.seed}.toml"
         words = ["carpio", "sim", *arguments.files, "--scenario", str(path)]
         command = shlex.join([*words, "--seed", str(outcome.seed)])
-        environment.path(str(directory)).mkdir(parents=True, exist_ok=True)
         broken = ", ".join(kind.value for kind in outcome.broken)
         environment.path(str(path)).write_text(scenario_toml(scenario, [broken, command]))
         replays.append((outcome, command, scenario))
     return replays
+
+
+def _whole(arguments: argparse.Namespace, search: Search, outcome: Outcome) -> str:
+    """Return the command that plays the whole schedule of a seed, and what it breaks."""
+    words = ["carpio", "sim", *arguments.files, "--seed", str(outcome.seed)]
+    words += ["--for", exact(search.duration)]
+    if search.is_naive:
+        words += ["--datapath", "naive"]
+    return f"{shlex.join(words)}  # {', '.join(kind.value for kind in outcome.broken)}"
 
 
 def _tell(
