@@ -92,6 +92,20 @@ def test_cell_tells_the_longest_gap_and_how_far_after_the_limit() -> None:
     assert cell.after_limit == "0.7 ms after"
 
 
+def test_address_that_stays_silent_does_not_hide_the_gap_of_another() -> None:
+    result = a_result()
+    gap = result.events[1].gaps[0]
+    silent = replace(gap, address="2001:db8::1", gap_ms=9000.0, is_over=False)
+    result = replace(result, events=(replace(result.events[1], gaps=(silent, gap)),))
+    comparison = run_all(["crash"], ["ucarp"], lambda *_: result, Path("/nowhere"), "")
+    (cell,) = tables_of(comparison)[0].rows[0].cells
+    assert cell is not None
+    assert cell.gap is not None
+    assert (cell.gap.address, cell.silent) == (VIP, ("2001:db8::1",))
+    assert "2.40 s, some end without answers" in as_markdown(comparison)
+    assert "no answer at the end from 2001:db8::1" in as_page(comparison)
+
+
 @pytest.mark.parametrize(("gap_ms", "share"), [(0.5, 2.0), (1, 2.0), (100, 51.0), (99_999, 100.0)])
 def test_bars_are_drawn_on_a_logarithmic_scale(gap_ms: float, share: float) -> None:
     result = a_result()

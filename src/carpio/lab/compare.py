@@ -74,7 +74,9 @@ class Cell:
     is_right: bool
     wrong: int
     gap: GapRow | None
-    """The longest of the event, if it had a service before it."""
+    """The longest of the event, of addresses that answer at its end, if there are any."""
+    silent: tuple[str, ...]
+    """Addresses that do not answer at the end."""
     share: float
     """Percent of the bar, on a logarithmic scale."""
     after_limit: str
@@ -160,7 +162,7 @@ def _row(runs: Sequence[Run], event: Event) -> Row:
 
 
 def _cell(implementation: str, event: Event) -> Cell:
-    longest = max(event.gaps, key=lambda gap: (not gap.is_over, gap.gap_ms), default=None)
+    longest = max(event.gaps, key=lambda gap: (gap.is_over, gap.gap_ms), default=None)
     after = [o.after_limit_ms for o in event.outcomes if o.after_limit_ms is not None]
     worst = max(after, key=abs, default=None)
     return Cell(
@@ -168,6 +170,7 @@ def _cell(implementation: str, event: Event) -> Cell:
         is_right=not event.problems,
         wrong=wrong_claims_of(event),
         gap=gap_row(event, longest) if longest else None,
+        silent=tuple(gap.address for gap in event.gaps if not gap.is_over),
         share=_share(longest.gap_ms) if longest else 0.0,
         after_limit="" if worst is None else _after(worst),
         problems=event.problems,
@@ -206,14 +209,16 @@ def _total(comparison: Comparison, implementation: str) -> _Total:
     results = [run.result for run in runs if run.result is not None]
     gaps = [gap for r in results for e in r.events for gap in e.gaps]
     claims = [c for r in results for e in r.events for c in e.claims if c.kind != "traffic"]
-    longest = duration_text(max(gap.gap_ms for gap in gaps)) if gaps else "-"
+    longest_ms = max((gap.gap_ms for gap in gaps if gap.is_over), default=None)
+    told = ["-"] if longest_ms is None else [duration_text(longest_ms)]
+    told += [] if all(gap.is_over for gap in gaps) else ["some end without answers"]
     return _Total(
         implementation=implementation,
         right=sum(result.outcome is Outcome.RIGHT for result in results),
         ran=len(results),
         wrong=sum(wrong_claims_of(event) for result in results for event in result.events),
         claims=sum(claim.count for claim in claims),
-        longest=longest if all(gap.is_over for gap in gaps) else "no answer at an end",
+        longest=", ".join(told),
         not_run=tuple(f"{run.scenario}: {run.failure}" for run in runs if run.failure),
     )
 
