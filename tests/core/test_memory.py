@@ -26,7 +26,7 @@ from carpio.core.events import (
     Started,
     StateRequested,
 )
-from carpio.core.memory import recall, remember
+from carpio.core.memory import recall, remember, settings_of
 from carpio.core.model import EngineConfig, Nanoseconds, State
 from carpio.core.send_health import SendHealth
 from carpio.core.signer import Signer
@@ -111,6 +111,7 @@ def test_a_recalled_engine_goes_on_as_the_remembered_one(config: EngineConfig):
         for _ in range(life.chance.randrange(40)):
             life.handle(life.next_event())
         twin = life.twin()
+        assert settings_of(twin) == settings_of(life.engine) == config
         assert remember(twin) == remember(life.engine)
         for _ in range(40):
             event = life.next_event()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from carpio.sim.units import parse_duration, shown
+from carpio.sim.units import exact, parse_duration, shown
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_what_is_no_duration_is_refused_with_a_remedy(text: str):
 )
 def test_durations_are_shown_with_what_matters(nanoseconds: int, text: str):
     assert shown(nanoseconds) == text
+
+
+@pytest.mark.parametrize("nanoseconds", [0, 1, 1_500_000_000, 30 * 10**9, 123_456_789_012])
+def test_what_is_written_exactly_is_read_again(nanoseconds: int):
+    assert parse_duration(exact(nanoseconds)) == nanoseconds
