@@ -193,6 +193,27 @@ def test_pointer_over_the_timeline_tells_what_is_there(page: Page, tmp_path: Pat
     assert "is not MASTER" in everything
 
 
+def test_wheel_with_control_zooms_and_dragging_moves(page: Page, tmp_path: Path) -> None:
+    page.open(write_page(a_result(), tmp_path))
+    page.evaluate("document.getElementById('canvas').scrollIntoView({behavior: 'instant'})")
+    page.next_frame()
+    box = "JSON.stringify(document.getElementById('canvas').getBoundingClientRect())"
+    place = json.loads(page.evaluate(box))
+    x, y = place["x"] + 600, place["y"] + 100
+    whole = page.evaluate(SUM_OF_PIXELS)
+    page.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400, modifiers=2)
+    page.mouse("mouseMoved", 1, 1)
+    page.next_frame()
+    zoomed = page.evaluate(SUM_OF_PIXELS)
+    page.mouse("mousePressed", x, y, button="left", buttons=1, clickCount=1)
+    page.mouse("mouseMoved", x - 150, y, button="left", buttons=1)
+    page.mouse("mouseReleased", x - 150, y, button="left", clickCount=1)
+    page.mouse("mouseMoved", 1, 1)
+    page.next_frame()
+    moved = page.evaluate(SUM_OF_PIXELS)
+    assert len({whole, zoomed, moved}) == 3
+
+
 def test_every_control_is_reached_by_the_tab_key_and_has_a_name(page: Page, tmp_path: Path) -> None:
     page.open(write_page(a_result(), tmp_path))
     nameless = (
