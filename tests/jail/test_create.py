@@ -210,3 +210,34 @@ def test_what_ifconfig_warns_about_is_told_unless_quiet() -> None:
         run.fake.warnings.append("ifconfig: WARNING: strange")
         assert create(run, ADDRESSED, *options) == 0
         assert run.fake.timeline.count("! jail: www: ifconfig: WARNING: strange") == count
+
+
+@pytest.mark.parametrize("parameter", ["exec.created", "exec.poststart"])
+def test_an_address_that_a_later_command_attaches_is_never_there_without_its_vhid(
+    parameter: str,
+) -> None:
+    text = f"""www {{
+        persist; ip4.addr = "em0|10.0.0.1", "em0|10.0.0.2";
+        {parameter} = "ifconfig em0 vhid 1 pass x alias 10.0.0.1/32";
+    }}"""
+    run = FakeRun(FakeJails(), stdin=text)
+    status, said = run.jail("-f", "-", "-c", "www")
+    assert status == 0
+    assert f"! jail: www: 10.0.0.1: held back until {parameter} is done" in said
+    assert "| www: 10.0.0.1: attached to vhid 1@em0" in said
+    assert run.fake.was_plain == {"10.0.0.2"}
+    assert run.fake.addresses == {("em0", "10.0.0.1"): 1, ("em0", "10.0.0.2"): None}
+    assert run.jail("-f", "-", "-r", "www")[0] == 0
+    assert not run.fake.addresses
+
+
+def test_a_later_command_that_fails_to_attach_leaves_nothing() -> None:
+    text = """www {
+        persist; ip4.addr = "em0|10.0.0.1";
+        exec.created = "ifconfig em0 vhid 1 pass x alias 10.0.0.1/32", fails;
+    }"""
+    run = FakeRun(FakeJails(), stdin=text)
+    run.fake.outcomes["fails"] = Outcome(ending=Ending.DONE, number=1)
+    assert run.jail("-f", "-", "-c", "www")[0] == 1
+    assert not run.fake.addresses
+    assert not run.fake.records

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from carpio.jail.addresses import parse_addresses
-from carpio.jail.holdback import is_plain, mentions, must_wait
+from carpio.jail.holdback import attaching, is_plain, mentions, must_wait
 
 
 def waits(
@@ -81,3 +81,15 @@ def test_an_address_is_found_in_a_command(command: str, is_mentioned: bool) -> N
 def test_an_address_is_found_however_it_is_written(command: str) -> None:
     assert mentions(["y", command], "2001:db8::1")
     assert not mentions([command], "2001:db8::2")
+
+
+def test_an_address_waits_for_the_last_command_that_attaches_it() -> None:
+    commands = {
+        "exec.created": ["ifconfig em0 vhid 1 alias 10.0.0.1/32", "true"],
+        "exec.poststart": ["ping 10.0.0.1", "ifconfig em0 vhid 1 alias 10.0.0.2"],
+    }
+    settings, _ = parse_addresses(
+        ["em0|10.0.0.1", "em0|10.0.0.2", "em0|10.0.0.3", "em0|10.0.0.4 vhid 1"], "inet", None
+    )
+    found = [attaching(one, lambda parameter: commands[parameter]) for one in settings]
+    assert found == ["exec.created", "exec.poststart", None, None]

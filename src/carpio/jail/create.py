@@ -9,7 +9,7 @@ from typing import assert_never
 from carpio.errors import CarpioError
 from carpio.jail.addresses import AddressSetting
 from carpio.jail.aliases import HeldAddress, same_address
-from carpio.jail.holdback import is_plain, mentions, must_wait
+from carpio.jail.holdback import attaching, is_plain, mentions, must_wait
 from carpio.jail.host import Host
 from carpio.jail.ledger import Ledger, made_alias
 from carpio.jail.listing import quoted
@@ -152,8 +152,8 @@ class Creation:
                 self._add_alias(setting)
             case Mount(line=line):
                 self._mount(line)
-            case SettleAliases():
-                self._settle()
+            case SettleAliases(after=parameter):
+                self._settle(parameter)
             case Make():
                 self._make()
             case GiveInterface(interface=interface):
@@ -226,26 +226,31 @@ class Creation:
                 self._before = now
             prepare = texts_of(self._wanted.values, "exec.prepare")
             addresses = {one.address for one in now if one.vhid is not None}
+            later = self._attaching(setting)
+            if later is not None:
+                self._hold_back(setting, until=later)
+                return
             if must_wait(setting, prepare=prepare, prestart=prestart, of_groups=addresses):
-                self._hold_back(setting, is_told=bool(prestart))
+                self._hold_back(setting, until="exec.prestart" if prestart else None)
                 return
         self._worker.put_on(self._ledger, setting)
 
-    def _hold_back(self, setting: AddressSetting, *, is_told: bool) -> None:
-        if is_told:
-            text = f"{setting.address}: held back until exec.prestart is done"
+    def _attaching(self, setting: AddressSetting) -> str | None:
+        return attaching(setting, lambda parameter: texts_of(self._wanted.values, parameter))
+
+    def _hold_back(self, setting: AddressSetting, *, until: str | None) -> None:
+        if until is not None:
+            text = f"{setting.address}: held back until {until} is done"
             self._notes.warn(self._label, text)
         self._waiting.append(setting)
         if not self._was_there(setting):
             self._ledger.expect_alias(made_alias(setting))
 
-    def _settle(self) -> None:
-        """See to the addresses that were held back. Raises CarpioError."""
-        if not self._waiting:
-            return
-        now = self._host.interfaces.held()
-        while self._waiting:
-            setting = self._waiting[0]
+    def _settle(self, parameter: str) -> None:
+        """See to the addresses that were held back until a parameter. Raises CarpioError."""
+        due = [s for s in self._waiting if (self._attaching(s) or "exec.prestart") == parameter]
+        now = self._host.interfaces.held() if due else ()
+        for setting in due:
             found = _in_group(setting, now)
             if found is None:
                 self._worker.put_on(self._ledger, setting)
@@ -255,12 +260,13 @@ class Creation:
                 there = made_alias(setting, found.interface)
                 if self._is_ours(setting) or self._ledger.is_used_elsewhere(there):
                     self._ledger.expect_alias(there, instead_of=made_alias(setting))
-            self._waiting.pop(0)
+            self._waiting.remove(setting)
 
     def _is_ours(self, setting: AddressSetting) -> bool:
         """Return whether it was a command of this jail that gave an address to a group."""
         values = self._wanted.values
-        commands = [*texts_of(values, "exec.prepare"), *texts_of(values, "exec.prestart")]
+        parameters = ("exec.prepare", "exec.prestart", "exec.created", "exec.poststart")
+        commands = [value for each in parameters for value in texts_of(values, each)]
         was_of_group = _in_group(setting, self._before or ()) is not None
         return not was_of_group or mentions(commands, setting.address)
 

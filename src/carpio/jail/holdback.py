@@ -8,7 +8,7 @@ address to a vhid, the host would answer for it with the MAC of its interface in
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from ipaddress import ip_address
 from typing import Final
 
@@ -16,8 +16,9 @@ from carpio.jail.addresses import AddressSetting
 from carpio.jail.aliases import same_address
 from carpio.jail.invoke import ifconfig_words
 
-__all__ = ["is_plain", "mentions", "must_wait"]
+__all__ = ["attaching", "is_plain", "mentions", "must_wait"]
 
+_LATER: Final = ("exec.poststart", "exec.created")
 _MAYBE: Final = re.compile(r"[0-9A-Fa-f:.]*[.:][0-9A-Fa-f:.]*")
 
 
@@ -30,6 +31,18 @@ def mentions(values: Iterable[str], address: str) -> bool:
     """Return whether one of the commands has an address in it, however it is written."""
     wanted = same_address(address)
     return any(wanted in _addresses_of(value) for value in values)
+
+
+def attaching(setting: AddressSetting, commands: Callable[[str], Iterable[str]]) -> str | None:
+    """Return the last parameter after `exec.prestart` that attaches a plain address to a vhid.
+
+    `commands` returns those of a parameter.
+    """
+    for parameter in _LATER if is_plain(setting) else ():
+        values = [value for value in commands(parameter) if "vhid" in value]
+        if mentions(values, setting.address):
+            return parameter
+    return None
 
 
 def must_wait(

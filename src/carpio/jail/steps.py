@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from carpio.jail.addresses import AddressSetting
+from carpio.jail.holdback import attaching
 from carpio.jail.judge import Setpoint
 from carpio.jail.ports import MountLine
 from carpio.jail.wanted import Wanted, texts_of
@@ -72,6 +73,9 @@ class Mount(_Step, frozen=True, kw_only=True):
 class SettleAliases(_Step, frozen=True, kw_only=True):
     """See to the addresses that were held back. What it adds is undone with its AddAlias."""
 
+    after: str = "exec.prestart"
+    """The parameter until which they were."""
+
 
 class Make(_Step, frozen=True, kw_only=True):
     """Make the jail; the undo removes it, and moves its interfaces back before."""
@@ -119,15 +123,26 @@ def creation_steps(wanted: Wanted) -> tuple[CreationStep, ...]:
         *([SettleAliases()] if added else []),
         Make(),
         *_runs(values, "exec.created"),
+        *_settling(wanted, "exec.created"),
         *(GiveInterface(interface=one) for one in _interfaces(values)),
         *_runs(values, "exec.start", is_in_jail=True),
         *([RunWords(argv=wanted.argv)] if wanted.argv else []),
         *(() if wanted.argv else _runs(values, "command", is_in_jail=True)),
         *_runs(values, "exec.poststart"),
+        *_settling(wanted, "exec.poststart"),
     ]
     if needs_persistence(wanted):
         steps.append(LetGo())
     return tuple(steps)
+
+
+def _settling(wanted: Wanted, parameter: str) -> Iterator[SettleAliases]:
+    """Yield what follows a parameter, if that attaches an address to a vhid."""
+    parameters = [
+        attaching(one, lambda name: texts_of(wanted.values, name)) for one in wanted.addresses
+    ]
+    if parameter in parameters:
+        yield SettleAliases(after=parameter)
 
 
 def needs_persistence(wanted: Wanted) -> bool:
