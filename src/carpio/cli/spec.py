@@ -632,7 +632,7 @@ COMMANDS: Final = (
             ("carpio sim a.toml b.toml --datapath naive", "see bug 191832 happen"),
             ("carpio sim a.toml b.toml --seeds 1000 --for 10min", "look for what can break"),
             ("carpio sim --exhaustive", "look at all that two or three hosts can come to"),
-            ("carpio sim --replay /var/tmp/a.trace", "see what a daemon saw, again"),
+            ("carpio sim --replay /var/log/carpio/a.trace", "see what a daemon saw, again"),
         ),
     ),
     Command(
