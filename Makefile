@@ -43,7 +43,8 @@ types: $(STAMP)
 .PHONY: unit
 unit: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest tests -m 'not lab and not interop and not slow'
+	$(BIN)/python -m pytest tests -m 'not lab and not interop and not slow' -n auto --dist worksteal \
+		--cov=src/carpio/wire --cov=src/carpio/core --cov-report=
 	$(BIN)/coverage report --include='src/carpio/wire/*,src/carpio/core/*' --fail-under=100
 
 .PHONY: check
