@@ -257,7 +257,8 @@ COMMANDS: Final = (
         synopsis="[--size MIB] [--control SOCKET] on FILE | off",
         description=(
             "Of the network namespace that the command runs in. FILE is made by the daemon, for "
-            "the caller alone, and must not be there. When it is full it becomes FILE.1, and a "
+            "the caller alone, and must not be there; under the systemd unit it can write to "
+            "/var/log/carpio and /run/carpio alone. When it is full it becomes FILE.1, and a "
             "new FILE begins; each can be replayed with carpio sim --replay. Passphrases and keys "
             "are not in it. The trace ends with off, or with the daemon.",
         ),
@@ -273,7 +274,7 @@ COMMANDS: Final = (
             _CONTROL,
         ),
         examples=(
-            ("carpio trace on /var/tmp/a.trace", "begin before a failover"),
+            ("carpio trace on /var/log/carpio/a.trace", "begin before a failover"),
             ("carpio trace off", "end it"),
         ),
     ),
