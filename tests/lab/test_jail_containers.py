@@ -161,6 +161,14 @@ def test_the_holder_cannot_be_changed_from_inside(jails: JailLab):
     assert jails.containers.is_alive(record)
 
 
+def test_the_holder_has_no_file_that_root_of_the_jail_could_fill(jails: JailLab):
+    record = jails.start()
+    assert "write error: Operation not permitted" in jails.sh(record, "echo more >/proc/1/fd/2")
+    opened = jails.sh(record, "for each in 0 1 2; do readlink /proc/1/fd/$each; done").split("\n")
+    assert opened[:2] == ["/dev/null", "/dev/null"]
+    assert opened[2].startswith("/memfd:")
+
+
 def test_system_v_ipc_follows_its_modes(jails: JailLab):
     shared = jails.start({"sysvshm": "inherit", "sysvmsg": "inherit", "sysvsem": "inherit"})
     assert shared.holder is not None

@@ -15,9 +15,9 @@ from carpio.errors import PlatformError
 from carpio.jail.ports import Holder
 from carpio.jail.site import tool
 
-__all__ = ["holder_of", "init_image", "is_same"]
+__all__ = ["SEALS", "holder_of", "init_image", "is_same"]
 
-_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
+SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 
 
 def init_image() -> int:
@@ -32,7 +32,7 @@ def init_image() -> int:
         data = memoryview(Path(program).read_bytes())
         while data:
             data = data[os.write(image, data) :]
-        fcntl.fcntl(image, fcntl.F_ADD_SEALS, _SEALS)
+        fcntl.fcntl(image, fcntl.F_ADD_SEALS, SEALS)
     except OSError as error:
         os.close(image)
         raise PlatformError(f"copying {program}", errno=error.errno or 0) from error

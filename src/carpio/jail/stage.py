@@ -7,6 +7,7 @@ started in it with nsenter(1).
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from typing import Final
 
 from carpio.errors import CarpioError, PlatformError
 from carpio.jail.bundle import Mount, config_of
-from carpio.jail.holder import init_image
+from carpio.jail.holder import SEALS, init_image
 from carpio.jail.kernel import open_below
 from carpio.jail.mounts import (
     ByMount,
@@ -53,6 +54,7 @@ exec "$@"
 """
 """Only here the runtime sees a cgroup2 where it looks for one, whatever the host has."""
 _NEEDED: Final = ("/proc", "/dev")
+_LONGEST: Final = 1 << 16
 
 
 class MountSpace:
@@ -196,8 +198,12 @@ class MountSpace:
         return int(pid_file.read_text())
 
     def _enter(self, argv: Sequence[str], descriptors: Sequence[int], log: Path) -> None:
-        """Start the runtime, whose descendants must not keep a pipe of ours."""
-        with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
+        """Start the runtime, whose descendants must keep neither a pipe nor a file of ours.
+
+        PID 1 of the jail has its standard error, and root of the jail what PID 1 has.
+        """
+        output = os.memfd_create("output", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
             done = subprocess.run(
                 self._inside(argv),
                 pass_fds=descriptors,
@@ -207,9 +213,13 @@ class MountSpace:
                 env=dict(TOOL_ENVIRONMENT),
                 check=False,
             )
-        if done.returncode:
-            said = log.read_text(errors="replace").strip().splitlines()
-            raise PlatformError(f"crun: {said[0] if said else f'status {done.returncode}'}")
+            fcntl.fcntl(output, fcntl.F_ADD_SEALS, SEALS)
+            if done.returncode:
+                said = _text_of(log) or os.pread(output, _LONGEST, 0).decode(errors="replace")
+                lines = said.strip().splitlines()
+                raise PlatformError(f"crun: {lines[0] if lines else f'status {done.returncode}'}")
+        finally:
+            os.close(output)
 
     def _inside(self, argv: Sequence[str]) -> tuple[str, ...]:
         return ("nsenter", f"--mount=/proc/{self._pid}/ns/mnt", "--", *argv)
@@ -227,6 +237,13 @@ class MountSpace:
         )
         if done.returncode:
             raise PlatformError(f"{what}: {_reason(done.stderr) or f'status {done.returncode}'}")
+
+
+def _text_of(log: Path) -> str:
+    try:
+        return log.read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _reason(said: str) -> str:
