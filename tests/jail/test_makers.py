@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from carpio.jail.makers import is_running, myself
+import pytest
+
+from carpio.jail.makers import is_confined, is_running, myself
 from carpio.jail.ports import Holder
 
 
@@ -36,3 +38,17 @@ def test_a_name_may_have_everything_in_it(tmp_path: Path) -> None:
     (tmp_path / "7" / "stat").write_text("7 (a) S 1\n")
     assert not is_running(Holder(pid=7, started=19), tmp_path)
     assert not is_running(Holder(pid=8, started=19), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("user", "capabilities", "confined"),
+    [(0, 1 << 21, False), (0, 0x1FFFFF, True), (1000, 0, False)],
+    ids=["root", "root of a jail", "nobody in particular"],
+)
+def test_root_of_a_jail_is_told_from_that_of_the_host(
+    tmp_path: Path, user: int, capabilities: int, *, confined: bool
+) -> None:
+    (tmp_path / "self").mkdir()
+    text = f"Name:\tx:y\nUid:\t9\t{user}\t9\t9\nCapEff:\t{capabilities:016x}\n"
+    (tmp_path / "self" / "status").write_text(text)
+    assert is_confined(tmp_path) == confined

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from carpio.bsd.options import OptionError
 from carpio.bsd.world import World
+from carpio.errors import PlatformError
 from carpio.jail.cmdline import USAGE, FromFile, FromWords, List, Remove, parse_form
 from carpio.jail.files import STDIN, RealFiles
 from carpio.jail.grammar import Config, read_config
@@ -47,8 +48,16 @@ def run_on(argv: Sequence[str], world: World, host_of: HostOf) -> int:
 
 
 def _this_host(world: World) -> Host:
+    from carpio.jail.makers import is_confined
     from carpio.jail.real import this_host  # listing needs no host
 
+    if (
+        is_confined()
+    ):  # it would take the jails of the host, whose processes it cannot see, for dead
+        raise PlatformError(
+            "jail_set: Operation not permitted",
+            remedy="not from inside a jail; call it on the host",
+        )
     return this_host(world)
 
 

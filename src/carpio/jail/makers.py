@@ -8,15 +8,25 @@ from typing import Final
 
 from carpio.jail.ports import Holder
 
-__all__ = ["is_running", "myself"]
+__all__ = ["is_confined", "is_running", "myself"]
 
 _PROC: Final = Path("/proc")
+_CAP_SYS_ADMIN: Final = 21
 
 
 def myself(proc: Path = _PROC) -> Holder:
     """Return this process."""
     pid = os.getpid()
     return Holder(pid=pid, started=_started(proc / "self") or 0)
+
+
+def is_confined(proc: Path = _PROC) -> bool:
+    """Return whether this is root without CAP_SYS_ADMIN, as in a jail."""
+    fields = dict(
+        line.partition(":")[::2] for line in (proc / "self/status").read_text().splitlines()
+    )
+    is_root = fields["Uid"].split()[1] == "0"
+    return is_root and not int(fields["CapEff"], 16) >> _CAP_SYS_ADMIN & 1
 
 
 def is_running(process: Holder, proc: Path = _PROC) -> bool:
