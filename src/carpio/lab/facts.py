@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
@@ -19,7 +20,7 @@ from carpio.lab.topology import Lab
 
 __all__ = ["configurations_of", "topology_of", "versions_of"]
 
-SECRET: Final = re.compile(r"(--pass=)[^\s']+")
+SECRET: Final = re.compile(r"(--pass=).*", re.DOTALL)
 KEPT_FILES: Final = ("carpio.toml", "keepalived.conf")
 VERSION_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "iproute2": ("ip", "-V"),
@@ -110,7 +111,7 @@ def configurations_of(lab: Lab) -> Iterator[Configuration]:
     """Yield what each host's implementation was given, without secrets."""
     for host in lab.hosts.values():
         for child in (*((host.daemon,) if host.daemon else ()), *host.companions):
-            text = SECRET.sub(r"\1***", " ".join(child.command))
+            text = shlex.join(SECRET.sub(r"\1***", word) for word in child.command)
             yield Configuration(machine=host.name, name="command", text=text)
         for name in KEPT_FILES:
             path = host.directory / name
