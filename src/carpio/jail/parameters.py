@@ -157,7 +157,7 @@ PARAMETERS: Final = (
             "allow.mount.*": "mounting one kind of file system; it weakens the jail",
             "allow.socket_af": "other address families than unix, inet, inet6",
             "allow.sysvipc": "the host's System V IPC",
-            "allow.routing": "routes, and all else of the host's network, the daemon included; it weakens the jail",
+            "allow.routing": "the host's network, routes and daemon included; it weakens the jail",
             "allow.settime": "the clock",
             "allow.adjtime": "the speed of the clock",
         },
