@@ -77,6 +77,11 @@ def test_limit_after_a_bow_out_is_a_share_of_15_milliseconds() -> None:
     assert limit(*adverts) == S + 100 * 15 * MS // 256
 
 
+def test_limit_counts_from_the_bow_out_of_the_family_that_said_it_first() -> None:
+    goodbyes = heard(S, "a", bow_out=True), heard(S + MS, "a", bow_out=True, v6=True)
+    assert limit(heard(0, "a"), *goodbyes, heard(S + 7 * MS, "b")) == S + 100 * 15 * MS // 256
+
+
 def test_better_host_may_come_at_any_time() -> None:
     assert limit(heard(0, "b"), heard(S, "a")) is None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -134,7 +135,9 @@ def takeover_limit_before(
         return None
     last = before[-1]
     if last.advert.is_bow_out:
-        return last.time_ns + first.advskew * BOW_OUT_WAIT_NS // 256
+        goodbyes = takewhile(lambda heard: heard.advert.is_bow_out, reversed(before))
+        *_, earliest = goodbyes  # one of each family; whichever came first may be acted on
+        return earliest.time_ns + first.advskew * BOW_OUT_WAIT_NS // 256
     if _is_better(first, last.advert):
         return None
     times: dict[Family, int] = {
