@@ -122,6 +122,7 @@ def test_names_from_outside_run_no_script(page: Page, tmp_path: Path) -> None:
     assert page.evaluate("document.querySelector('h1').textContent") == hostile
 
 
+@pytest.mark.alone
 def test_long_report_is_drawn_in_time(page: Page, tmp_path: Path) -> None:
     path = write_page(a_long_result(), tmp_path)
     took_s = []
