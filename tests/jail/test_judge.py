@@ -91,3 +91,13 @@ def test_a_jail_that_may_use_all_addresses_is_told() -> None:
     assert judged(Setting("carpio.nounrestricted", ())).warnings == ()
     with_own_network = judged(Setting("carpio.unrestricted", ()), Setting("vnet", ()))
     assert with_own_network.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["*", "a.*", "*.a", "-R"])
+def test_a_jail_is_not_called_what_jail_takes_for_all_or_for_an_option(name: str) -> None:
+    (problem,) = judge(Jail(name="", settings=(Setting("name", (name,)),))).problems
+    assert problem == f"name {name}: not a name for a jail"
+
+
+def test_a_star_within_a_name_is_a_letter() -> None:
+    assert not judge(Jail(name="", settings=(Setting("name", ("a*b",)),))).problems

@@ -23,7 +23,8 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _LONGEST_NUMBER: Final = 18
 """Characters; what has more is out of every range."""
 _LONGEST_NAME: Final = 255
-_NAME: Final = re.compile(r"[^./]+(?:\.[^./]+)*")
+_NAME: Final = re.compile(r"(?!-)(?:(?!\*(?:\.|\Z))[^./]+)(?:\.(?!\*(?:\.|\Z))[^./]+)*")
+"""Not what `jail -r` would take for all jails, or for an option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

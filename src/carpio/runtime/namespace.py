@@ -40,7 +40,7 @@ class Namespace:
             raise PlatformError(
                 f"opening network namespace {name}",
                 errno=error.errno or 0,
-                remedy=f"make it with `ip netns add {name}`",
+                remedy=_way_to_make(name or ""),
             ) from error
         self._be(name, descriptor)
 
@@ -144,6 +144,12 @@ class Namespace:
     def close(self) -> None:
         """Forget the namespace."""
         os.close(self._descriptor)
+
+
+def _way_to_make(name: str) -> str:
+    if name.startswith(_JAIL_PREFIX):
+        return f"start the jail: jail -c {name.removeprefix(_JAIL_PREFIX)}"
+    return f"make it with `ip netns add {name}`"
 
 
 def named_namespaces() -> Iterator[tuple[str, tuple[int, int]]]:
