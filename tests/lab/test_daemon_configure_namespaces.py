@@ -355,6 +355,7 @@ def test_configuration_tells_everything_that_runs_and_what_was_taken_away(
                 "advskew": 7,
                 "addresses": [SHARED4],
                 "preempt": None,
+                "attach": None,
                 "is_lasting": True,
             }
         ],

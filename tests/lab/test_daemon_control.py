@@ -52,7 +52,7 @@ def test_status_as_json_has_the_shape_of_the_contract(node: Node) -> None:
     assert set(vhid) == {
         *("vhid", "interface", "netns", "name", "state", "since", "reason", "advbase", "advskew"),
         *("effective_advskew", "demotion", "addresses", "peer", "last_advert", "next_deadline"),
-        *("counters", "rivals"),
+        *("counters", "rivals", "attached"),
     }
     times = [vhid.pop(key) for key in ("since", "last_advert", "next_deadline")]
     assert all(TIME.fullmatch(text) for text in times)
@@ -72,6 +72,7 @@ def test_status_as_json_has_the_shape_of_the_contract(node: Node) -> None:
         "addresses": [SHARED4, SHARED6],
         "peer": None,
         "rivals": [],
+        "attached": None,
     }
     assert status["schema"] == 1
     assert status["demotion"] == {"sum": 0, "causes": []}
