@@ -16,7 +16,7 @@ from carpio.runtime.namespace import NAMED_NAMESPACES, Namespace
 from carpio.runtime.place import Guest
 from carpio.runtime.settings import StateFile
 
-__all__ = ["Attachment", "Guests", "attachment_text", "open_attached"]
+__all__ = ["Attachment", "Guests", "attachment_text"]
 
 Attachment: TypeAlias = str | int
 """A namespace by its name, or a process that lives in it."""
@@ -29,7 +29,7 @@ def attachment_text(attachment: Attachment) -> str:
     return attachment if isinstance(attachment, str) else f"process {attachment}"
 
 
-def open_attached(attachment: Attachment) -> Namespace:
+def _namespace_of(attachment: Attachment) -> Namespace:
     """Open the namespace that is meant. Raises PlatformError."""
     if isinstance(attachment, str):
         return Namespace(attachment)
@@ -66,9 +66,6 @@ class Guests:
         self._wanted = dict(attachments)
         self._ended &= set(attachments.values())
 
-    def __bool__(self) -> bool:
-        return bool(self._wanted or self._guests)
-
     def __iter__(self) -> Iterator[Guest]:
         return iter(self._guests.values())
 
@@ -83,10 +80,6 @@ class Guests:
                 f"{attachment_text(attachment)} is not there"
             )
         return guest
-
-    def is_awaiting(self) -> bool:
-        """Whether a container is wanted and not there."""
-        return any(one not in self._guests for one in self._wanted.values())
 
     def files(self) -> list[int]:
         """What becomes readable when something changes in a container."""
@@ -131,19 +124,27 @@ class Guests:
                 except PlatformError as error:
                     self._why[attachment] = error
 
+    def check(self, attachment: Attachment) -> None:
+        """Raise PlatformError when no address could live there."""
+        self._opened(attachment).close()
+
+    def _opened(self, attachment: Attachment) -> Namespace:
+        namespace = _namespace_of(attachment)
+        if namespace.identity == self._home.identity:
+            namespace.close()
+            raise PlatformError(
+                f"{attachment_text(attachment)} is where the interface itself is",
+                remedy="name a container with a network namespace of its own, or `carpio detach`",
+            )
+        return namespace
+
     def _open(self, attachment: Attachment) -> Guest:
         if attachment in self._ended:
             raise PlatformError(
                 f"{attachment_text(attachment)} has ended",
                 remedy="attach the group to another one, or `carpio detach` it",
             )
-        namespace = open_attached(attachment)
-        if namespace.identity == self._home.identity:
-            namespace.close()
-            raise PlatformError(
-                f"{attachment_text(attachment)} is in the namespace of the interface itself",
-                remedy="name a container with a network namespace of its own, or `carpio detach`",
-            )
+        namespace = self._opened(attachment)
         if not namespace.is_inhabited():
             namespace.close()
             raise PlatformError(f"the jail of {attachment_text(attachment)} is gone")
@@ -186,7 +187,7 @@ def _clean(path: Path, home: Namespace, wanted: Collection[str]) -> None:
         return
     kind, _, number = where.partition(" ")
     try:
-        namespace = open_attached(int(number) if kind == "process" and number else where)
+        namespace = _namespace_of(int(number) if kind == "process" and number else where)
     except (PlatformError, ValueError):
         path.unlink(missing_ok=True)
         return

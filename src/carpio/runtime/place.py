@@ -94,7 +94,7 @@ class Guest(Place):
         self._monitor: socket.socket | None = None
         try:
             if process is not None:
-                self._pidfd = _open_process(process)
+                self._pidfd = _open_process(process, namespace)
             name = f"guest-{home.identity}-{namespace.identity}.json"
             self._state = StateFile(directory / name)
             self._state.groups = {"at": f"process {process}" if process else str(namespace.name)}
@@ -189,11 +189,24 @@ def _may_speak(link: Link) -> bool:
     )
 
 
-def _open_process(process: int) -> int:
+def _open_process(process: int, namespace: Namespace) -> int:
+    """Open a process that lives in the namespace. Raises PlatformError.
+
+    Looked at after it is open, and alive after that: another one that got its number is noticed.
+    """
     try:
-        return os.pidfd_open(process)
+        pidfd = os.pidfd_open(process)
     except OSError as error:
         raise PlatformError(f"process {process}", errno=error.errno or 0) from error
+    try:
+        status = os.stat(f"/proc/{process}/ns/net")
+        is_there = (status.st_dev, status.st_ino) == namespace.place
+    except OSError:
+        is_there = False
+    if not is_there or _has_ended(pidfd):
+        os.close(pidfd)
+        raise PlatformError(f"process {process} ended, or left its network namespace")
+    return pidfd
 
 
 def _has_ended(pidfd: int) -> bool:

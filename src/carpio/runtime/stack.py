@@ -36,7 +36,7 @@ from carpio.ports import Clock, Entropy
 from carpio.runtime.carpdev import Carpdev, choose_sources
 from carpio.runtime.claims import Claims
 from carpio.runtime.guard import Guard
-from carpio.runtime.guests import Attachment, attachment_text, open_attached
+from carpio.runtime.guests import Attachment
 from carpio.runtime.inventory import ALIAS_PREFIX, BACKUP_TABLE, Inventory
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.nfnetlink import open_netfilter_socket
@@ -210,14 +210,7 @@ class Stack:
 
     def check_attachment(self, attachment: Attachment) -> None:
         """Raise PlatformError when no address could live there."""
-        namespace = open_attached(attachment)
-        is_home = namespace.identity == self.namespace.identity
-        namespace.close()
-        if is_home:
-            raise PlatformError(
-                f"{attachment_text(attachment)} is where the interface itself is",
-                remedy="name a container with a network namespace of its own",
-            )
+        self._plane.guests.check(attachment)
 
     def refusal(self, key: InstanceKey) -> str | None:
         """Why the host cannot hold this group, or None."""
