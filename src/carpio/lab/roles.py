@@ -27,6 +27,9 @@ __all__ = [
     "HeardAdvert",
     "Mastership",
     "Roles",
+    "begun",
+    "continued",
+    "ended",
     "masterships",
     "takeover_limit_ns",
 ]
@@ -83,25 +86,26 @@ def masterships(adverts: Iterable[HeardAdvert]) -> tuple[Mastership, ...]:
     current: Mastership | None = None
     for heard in adverts:
         if current is not None and heard.time_ns > current.expiry_ns:
-            done.append(_end(current, Ending.EXPIRED, current.expiry_ns))
+            done.append(ended(current, Ending.EXPIRED, current.expiry_ns))
             current = None
         if heard.advert.is_bow_out:
             if current is not None and heard.host == current.host:
-                done.append(_end(current, Ending.BOW_OUT, heard.time_ns))
+                done.append(ended(current, Ending.BOW_OUT, heard.time_ns))
                 current = None
         elif current is None:
-            current = _begin(heard)
+            current = begun(heard)
         elif heard.host == current.host:
-            current = _continue(current, heard)
+            current = continued(current, heard)
         elif not _has_crossed(heard, current, done):
-            done.append(_end(current, Ending.DEPOSED, heard.time_ns))
-            current = _begin(heard)
+            done.append(ended(current, Ending.DEPOSED, heard.time_ns))
+            current = begun(heard)
     if current is not None:
-        done.append(_end(current, Ending.EXPIRED, current.expiry_ns))
+        done.append(ended(current, Ending.EXPIRED, current.expiry_ns))
     return tuple(done)
 
 
-def _begin(heard: HeardAdvert) -> Mastership:
+def begun(heard: HeardAdvert) -> Mastership:
+    """Return a mastership that begins with an advert, and lasts until it is ended."""
     return Mastership(
         host=heard.host,
         start_ns=heard.time_ns,
@@ -113,12 +117,14 @@ def _begin(heard: HeardAdvert) -> Mastership:
     )
 
 
-def _continue(current: Mastership, heard: HeardAdvert) -> Mastership:
+def continued(current: Mastership, heard: HeardAdvert) -> Mastership:
+    """Return it with one more advert."""
     last_heard = {**current.last_heard, heard.advert.family: heard.time_ns}
     return replace(current, advbase=heard.advert.advbase, last_heard=MappingProxyType(last_heard))
 
 
-def _end(current: Mastership, ending: Ending, at_ns: int) -> Mastership:
+def ended(current: Mastership, ending: Ending, at_ns: int) -> Mastership:
+    """Return it with its end; whoever is deposed has a moment to hear of it."""
     grace_ns = GRACE_NS if ending is Ending.DEPOSED else 0
     end_ns = min(at_ns + grace_ns, current.expiry_ns)
     return replace(current, end_ns=end_ns, ending=ending, ended_at_ns=at_ns)

@@ -10,9 +10,7 @@ before the protocol's limit.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import takewhile
-from types import MappingProxyType
 from typing import TypeAlias
 
 from carpio.lab.roles import (
@@ -24,6 +22,9 @@ from carpio.lab.roles import (
     Ending,
     HeardAdvert,
     Mastership,
+    begun,
+    continued,
+    ended,
 )
 from carpio.lab.sighting import Advert
 from carpio.wire.constants import Family
@@ -50,7 +51,7 @@ def _of_host(own: str, adverts: Sequence[HeardAdvert], is_apart: Apart) -> list[
     said: Advert | None = None
     for heard in adverts:
         if current is not None and heard.time_ns > current.expiry_ns:
-            done.append(_end(current, Ending.EXPIRED, current.expiry_ns))
+            done.append(ended(current, Ending.EXPIRED, current.expiry_ns))
             current = None
         if heard.host != own:
             is_deposed = (
@@ -61,20 +62,20 @@ def _of_host(own: str, adverts: Sequence[HeardAdvert], is_apart: Apart) -> list[
                 and not is_apart(own, heard.host, heard.time_ns)
             )
             if is_deposed and current is not None:
-                done.append(_end(current, Ending.DEPOSED, heard.time_ns))
+                done.append(ended(current, Ending.DEPOSED, heard.time_ns))
                 current = None
             continue
         if heard.advert.is_bow_out:
             if current is not None:
-                done.append(_end(current, Ending.BOW_OUT, heard.time_ns))
+                done.append(ended(current, Ending.BOW_OUT, heard.time_ns))
             current = None
         elif current is None:
             if not _has_crossed(heard, done):
-                current, said = _begin(heard), heard.advert
+                current, said = begun(heard), heard.advert
         else:
-            current, said = _continue(current, heard), heard.advert
+            current, said = continued(current, heard), heard.advert
     if current is not None:
-        done.append(_end(current, Ending.EXPIRED, current.expiry_ns))
+        done.append(ended(current, Ending.EXPIRED, current.expiry_ns))
     return done
 
 
@@ -88,29 +89,6 @@ def _has_crossed(heard: HeardAdvert, done: Sequence[Mastership]) -> bool:
         and done[-1].ending is Ending.DEPOSED
         and heard.time_ns - done[-1].ended_at_ns <= GRACE_NS
     )
-
-
-def _begin(heard: HeardAdvert) -> Mastership:
-    return Mastership(
-        host=heard.host,
-        start_ns=heard.time_ns,
-        end_ns=0,
-        ending=Ending.EXPIRED,
-        ended_at_ns=0,
-        advbase=heard.advert.advbase,
-        last_heard=MappingProxyType({heard.advert.family: heard.time_ns}),
-    )
-
-
-def _continue(current: Mastership, heard: HeardAdvert) -> Mastership:
-    last_heard = {**current.last_heard, heard.advert.family: heard.time_ns}
-    return replace(current, advbase=heard.advert.advbase, last_heard=MappingProxyType(last_heard))
-
-
-def _end(current: Mastership, ending: Ending, at_ns: int) -> Mastership:
-    grace_ns = GRACE_NS if ending is Ending.DEPOSED else 0
-    end_ns = min(at_ns + grace_ns, current.expiry_ns)
-    return replace(current, end_ns=end_ns, ending=ending, ended_at_ns=at_ns)
 
 
 def takeover_limit_before(
