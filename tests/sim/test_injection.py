@@ -261,3 +261,14 @@ def test_two_equal_backups_that_take_over_at_once_settle_with_the_first_advert()
     crash = Fault(kind=FaultKind.CRASH, at=BEGIN, host="a")
     report = run(hosts, Scenario(faults=(crash,)), seed=4, duration=60 * SECOND)
     assert report.groups[0].split < 1_000_000
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_master_that_loses_its_demotion_keeps_the_switch(seed: int):
+    """Its last slow advert makes the BACKUP preempt, whose own advert then turns the switch."""
+    report = played(
+        Fault(kind=FaultKind.SEND_ERRORS, at=BEGIN, lasts=int(2.19 * SECOND), host="a"),
+        Fault(kind=FaultKind.STOP, at=END, lasts=SECOND // 50, host="b"),
+        seed=seed,
+    )
+    assert not [one for one in report.findings if one.is_violation]

@@ -88,8 +88,8 @@ def test_what_is_no_trace_is_refused(lines: list[bytes], problem: str):
 
 
 def test_a_trace_of_another_format_is_refused(tmp_path: Path):
-    first = traced(tmp_path / "trace", 1)[0].replace(b'"format":1', b'"format":2')
-    with pytest.raises(TraceError, match="format 2, and this carpio knows 1"):
+    first = traced(tmp_path / "trace", 1)[0].replace(b'"format":2', b'"format":3')
+    with pytest.raises(TraceError, match="format 3, and this carpio knows 2"):
         replay([first], {})
 
 

@@ -31,7 +31,8 @@ class AnnouncerMemory(NamedTuple):
     """What a master that serves still has to announce."""
 
     at: tuple[Nanoseconds, ...]
-    last: Nanoseconds | None
+    against: tuple[Nanoseconds, ...]
+    contradicted: tuple[Nanoseconds, ...]
     advertisements: int
 
 
@@ -112,7 +113,12 @@ def _remember_instance(instance: Instance) -> InstanceMemory:
         advertise_at=tenure.advertise_at,
         announcer=None
         if announcer is None
-        else AnnouncerMemory(tuple(announcer._at), announcer._last, announcer._advertisements),
+        else AnnouncerMemory(
+            tuple(announcer._at),
+            tuple(announcer._against),
+            tuple(announcer._contradicted),
+            announcer._advertisements,
+        ),
         master_down=tuple(tenure.master_down.items()),
         takeover=tenure.takeover,
         counter=signer._counter,
@@ -139,7 +145,8 @@ def _recall_instance(instance: Instance, memory: InstanceMemory, demotion: int) 
     if memory.announcer is not None:
         tenure.announcer = announcer = Announcer((), memory.since)
         announcer._at = list(memory.announcer.at)
-        announcer._last = memory.announcer.last
+        announcer._against = list(memory.announcer.against)
+        announcer._contradicted.extend(memory.announcer.contradicted)
         announcer._advertisements = memory.announcer.advertisements
     instance._tenure = tenure
     instance.due = tenure.due()

@@ -26,7 +26,7 @@ from carpio.wire.constants import Family
 
 __all__ = ["FORMAT", "KeyOf", "Settings", "Trace", "group_name", "key_of_group"]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Grows when a record changes its meaning; new kinds and members may come without."""
 
 KeyOf = Callable[[InstanceKey], Key]
@@ -134,7 +134,10 @@ class Announcing(msgspec.Struct, frozen=True, kw_only=True):
     """What is still to be announced."""
 
     at: list[int]
-    last: int | None
+    against: list[int]
+    """Announcements against rivals."""
+    contradicted: list[int]
+    """When the last ones against rivals were made."""
     advertisements: int
 
 
@@ -225,7 +228,8 @@ def _memory_of(one: InstanceMemory) -> Memory:
         if one.announcer is None
         else Announcing(
             at=list(one.announcer.at),
-            last=one.announcer.last,
+            against=list(one.announcer.against),
+            contradicted=list(one.announcer.contradicted),
             advertisements=one.announcer.advertisements,
         ),
         master_down=[(int(family), at) for family, at in one.master_down],
@@ -262,7 +266,10 @@ def _instance_memory(one: Memory) -> InstanceMemory:
         announcer=None
         if announcer is None
         else AnnouncerMemory(
-            tuple(map(Nanoseconds, announcer.at)), _time(announcer.last), announcer.advertisements
+            tuple(map(Nanoseconds, announcer.at)),
+            tuple(map(Nanoseconds, announcer.against)),
+            tuple(map(Nanoseconds, announcer.contradicted)),
+            announcer.advertisements,
         ),
         master_down=tuple((Family(family), Nanoseconds(at)) for family, at in one.master_down),
         takeover=None
