@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Final
 
+from carpio.lab.frr import VRRPD
 from carpio.lab.host import Host
 from carpio.lab.peers import Peer
 from carpio.lab.picture import picture_of
@@ -21,13 +22,14 @@ from carpio.lab.topology import Lab
 __all__ = ["configurations_of", "topology_of", "versions_of"]
 
 SECRET: Final = re.compile(r"(--pass=).*", re.DOTALL)
-KEPT_FILES: Final = ("carpio.toml", "keepalived.conf")
+KEPT_FILES: Final = ("carpio.toml", "keepalived.conf", "frr.sh", "vrrpd.conf")
 VERSION_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "iproute2": ("ip", "-V"),
     "nftables": ("nft", "--version"),
     "tcpdump": ("tcpdump", "--version"),
     "keepalived": ("keepalived", "--version"),
     "ucarp": ("dpkg-query", "-W", "-f", "${Version}", "ucarp"),
+    "frr": (VRRPD, "--version"),
 }
 
 
@@ -96,7 +98,7 @@ def versions_of(peers: Iterable[Peer]) -> dict[str, str]:
     found = {"kernel": platform.release(), "python": platform.python_version()}
     found["carpio"] = version("carpio")
     for name, command in VERSION_OF.items():
-        if name in ("keepalived", "ucarp") and name not in used:
+        if name in ("keepalived", "ucarp", "frr") and name not in used:
             continue
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)

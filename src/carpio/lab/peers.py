@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from carpio.errors import PlatformError
+from carpio.lab.frr import FrrPeer
 from carpio.lab.implementation import Carpio, Ucarp, write_secret
 from carpio.lab.implementation import Group as UcarpGroup
 from carpio.lab.implementation import Seat as UcarpSeat
@@ -210,6 +211,7 @@ PEERS: Final[tuple[Peer, ...]] = (
     NaivePeer(),
     UcarpPeer(),
     KeepalivedPeer(),
+    FrrPeer(),
 )
 
 

@@ -89,6 +89,8 @@ def check_requirements(commands: Sequence[str] = ("ip", "tcpdump")) -> None:
         "nft": "nftables",
         "ucarp": "ucarp",
         "keepalived": "keepalived",
+        "/usr/lib/frr/vrrpd": "frr",
+        "unshare": "util-linux",
         "podman": "podman",
         "busybox": "busybox-static",
     }
