@@ -17,6 +17,7 @@ from carpio.lab.compare import (
     as_markdown,
     as_page,
     run_all,
+    scenario_and_variant,
     tables_of,
     write_comparison,
 )
@@ -63,6 +64,36 @@ def test_every_scenario_is_played_with_every_implementation_in_a_place_of_its_ow
         ("/lab/own.toml", "carpio", "own/carpio"),
         ("/lab/own.toml", "./peer.toml", "own/peer"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("crash", ("crash", "")),
+        ("bug-191832/address-first", ("bug-191832", "address-first")),
+        ("bug-191832/", ("bug-191832", "")),
+        ("no/file", ("no/file", "")),
+    ],
+)
+def test_variant_stands_behind_its_scenario(text: str, expected: tuple[str, str]) -> None:
+    assert scenario_and_variant(text) == expected
+
+
+def test_variant_of_a_file_stands_behind_its_path(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.touch()
+    assert scenario_and_variant(str(file)) == (str(file), "")
+    assert scenario_and_variant(f"{file}/loud") == (str(file), "loud")
+
+
+def test_variants_of_a_scenario_have_places_and_tables_of_their_own(tmp_path: Path) -> None:
+    names = ["bug-191832/attach-first", "bug-191832/address-first"]
+    comparison = run_all(names, ["carpio"], lambda *_: a_result(), tmp_path, "")
+    assert [run.directory for run in comparison.runs] == [
+        "bug-191832-attach-first/carpio",
+        "bug-191832-address-first/carpio",
+    ]
+    assert [table.scenario for table in tables_of(comparison)] == names
 
 
 def test_what_cannot_run_is_told_and_the_others_are_compared() -> None:
@@ -128,6 +159,16 @@ def test_page_and_markdown_tell_the_same_numbers() -> None:
     assert "preempt = true" in page
 
 
+def test_page_has_a_column_for_each_of_four_implementations() -> None:
+    names = ("carpio", "keepalived", "ucarp", "frr")
+    comparison = run_all(["crash"], names, lambda *_: a_result(), Path("/nowhere"), "")
+    page, text = as_page(comparison), as_markdown(comparison)
+    assert "| event | carpio | keepalived | ucarp | frr |" in text
+    assert text.count("gap 2.40 s, 3 wrong claims") == len(names)
+    assert page.count('<th scope="col"><a href="crash/') == len(names)
+    assert all(f'<th scope="row">{name}</th>' in page for name in names)
+
+
 def test_json_names_the_result_of_each_run() -> None:
     document = json.loads(as_json(a_comparison()))
     assert document["schema"] == 1
@@ -173,7 +214,10 @@ def test_report_of_a_place_without_results_is_refused_with_what_to_do(
     assert "no result.json in it; carpio lab run" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--impl", "nobody", "crash"], ["no-such-scenario"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--impl", "nobody", "crash"], ["no-such-scenario"], ["bug-191832/no-such-variant"]],
+)
 def test_compare_refuses_what_it_does_not_know_before_anything_is_built(
     arguments: list[str], tmp_path: Path
 ) -> None:
@@ -195,3 +239,26 @@ def test_comparison_of_a_real_run_is_written_with_its_report(tmp_path: Path) -> 
     assert result.scenario.command == "carpio lab run graceful --impl carpio --short"
     assert (out / "graceful" / "carpio" / "report.html").stat().st_size > 10_000
     assert (out / "compare.html").exists()
+
+
+@pytest.mark.lab
+def test_hosts_keep_what_a_named_variant_gives_them(tmp_path: Path) -> None:
+    need("ip", "tcpdump", "nft")
+    out = tmp_path / "out"
+    command = [carpio_command(), "lab", "compare", "--short", "--no-capture", "--impl"]
+    names = ["bug-191832/address-first", "jails-191832/in-prestart"]
+    done = subprocess.run(
+        [*command, "carpio,keepalived", "--out", out, *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    result = read_result(out / "bug-191832-address-first" / "carpio" / "result.json")
+    assert [m.implementation for m in result.topology.machines] == ["carpio", "naive", ""]
+    assert result.scenario.command == (
+        "carpio lab run bug-191832 --impl machine01=carpio --variant address-first --short"
+    )
+    assert (done.returncode, result.outcome) == (1, Outcome.WRONG)
+    told = "keepalived did not run: bug-191832/address-first: hosts with CARP and hosts with VRRP"
+    assert told in done.stdout
+    assert "variant in-prestart says what runs on each host" in done.stdout

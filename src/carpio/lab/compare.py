@@ -14,6 +14,7 @@ from carpio.lab.html import template_text, templates
 from carpio.lab.html_view import GapRow, Word, duration_text, gap_row, word_of, wrong_claims_of
 from carpio.lab.result import Configuration, Event, Outcome, Result
 from carpio.lab.run import RESULT_FILE
+from carpio.lab.scenario import scenario_names
 
 __all__ = [
     "Cell",
@@ -25,6 +26,7 @@ __all__ = [
     "as_markdown",
     "as_page",
     "run_all",
+    "scenario_and_variant",
     "tables_of",
     "write_comparison",
 ]
@@ -103,6 +105,18 @@ class Table:
     rows: tuple[Row, ...]
 
 
+def scenario_and_variant(text: str) -> tuple[str, str]:
+    """Split SCENARIO/VARIANT; the variant is empty where none is named."""
+    scenario, _, variant = text.rpartition("/")
+    is_scenario = scenario in scenario_names() or Path(scenario).is_file()
+    return (scenario, variant) if is_scenario else (text, "")
+
+
+def _folder(text: str) -> str:
+    scenario, variant = scenario_and_variant(text)
+    return "-".join(filter(None, (Path(scenario).stem, variant)))
+
+
 def run_all(
     scenarios: Sequence[str],
     implementations: Sequence[str],
@@ -114,7 +128,7 @@ def run_all(
     runs = []
     for scenario in scenarios:
         for implementation in implementations:
-            place = f"{Path(scenario).stem}/{Path(implementation).stem}"
+            place = f"{_folder(scenario)}/{Path(implementation).stem}"
             result, failure = None, ""
             try:
                 result = play(scenario, implementation, directory / place)

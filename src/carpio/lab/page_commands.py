@@ -7,7 +7,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +15,13 @@ from carpio.errors import CarpioError
 from carpio.lab.cage import is_inside, run_inside
 from carpio.lab.pages import write_pages
 from carpio.lab.result import Outcome, Result, read_result
-from carpio.lab.scenario import FULL, SHORT, read_scenario, scenario_path
+from carpio.lab.scenario import FULL, SHORT, Scenario, read_scenario, scenario_path
 
 __all__ = ["COMPARE_SUMMARY", "REPORT_SUMMARY", "compare", "report"]
 
 REPORT_SUMMARY: Final = "Make the pages of results again: report.html and report.md beside each."
 COMPARE_SUMMARY: Final = "Play scenarios with several implementations and put them side by side."
-DEFAULT_IMPLEMENTATIONS: Final = "carpio,keepalived,ucarp"
+DEFAULT_IMPLEMENTATIONS: Final = "carpio,keepalived,ucarp,frr"
 
 
 def report(arguments: list[str], parser: argparse.ArgumentParser) -> int:
@@ -51,7 +51,12 @@ def _complain(text: str) -> None:
 
 def compare(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     """Play, then write the comparison."""
-    parser.add_argument("scenario", nargs="+", help="of carpio lab list, or files")
+    parser.add_argument(
+        "scenario",
+        nargs="+",
+        metavar="SCENARIO[/VARIANT]",
+        help="of carpio lab list, or files; hosts that the variant gives an implementation keep it",
+    )
     parser.add_argument(
         "--impl",
         default=DEFAULT_IMPLEMENTATIONS,
@@ -80,7 +85,42 @@ def _check(options: argparse.Namespace) -> None:
     for name in options.impl.split(","):
         peer_named(name)
     for name in options.scenario:
-        read_scenario(scenario_path(name), SHORT if options.short else FULL)
+        _read(name, options)
+
+
+def _read(name: str, options: argparse.Namespace) -> Scenario:
+    """Return the scenario that SCENARIO or SCENARIO/VARIANT names."""
+    from carpio.lab.compare import scenario_and_variant
+
+    scenario, variant = scenario_and_variant(name)
+    return read_scenario(scenario_path(scenario), SHORT if options.short else FULL, variant)
+
+
+def _by_host(name: str, scenario: Scenario, implementation: str) -> Mapping[str, str]:
+    """Return what runs where; hosts keep what a variant that is named gives them."""
+    from carpio.lab.compare import scenario_and_variant
+
+    _, variant = scenario_and_variant(name)
+    if not variant or not scenario.implementations:
+        return {"": implementation}
+    hosts = [host.name for host in scenario.plan.hosts]
+    chosen = {host: implementation for host in hosts if host not in scenario.implementations}
+    if not chosen:
+        raise CarpioError(f"variant {variant} says what runs on each host; play it with lab run")
+    return chosen
+
+
+def _run_command(name: str, implementations: Mapping[str, str], options: argparse.Namespace) -> str:
+    """Return the command that plays one run of the comparison again."""
+    from carpio.lab.compare import scenario_and_variant
+
+    scenario, variant = scenario_and_variant(name)
+    chosen = (f"{host}={chosen}" if host else chosen for host, chosen in implementations.items())
+    words = ["carpio", "lab", "run", scenario, "--impl", ",".join(chosen)]
+    words += ["--variant", variant] if variant else []
+    words += ["--short"] if options.short else []
+    words += ["--sysctl", options.sysctl] if options.sysctl != "default" else []
+    return shlex.join(words)
 
 
 def _compare(options: argparse.Namespace, command: str) -> int:
@@ -96,18 +136,16 @@ def _compare(options: argparse.Namespace, command: str) -> int:
 
         if directory.exists():
             raise CarpioError(f"{directory} exists; choose another --out")
-        form = SHORT if options.short else FULL
-        words = ["carpio", "lab", "run", name, "--impl", implementation]
-        words += ["--short"] if options.short else []
-        words += ["--sysctl", options.sysctl] if options.sysctl != "default" else []
+        scenario = _read(name, options)
+        implementations = _by_host(name, scenario, implementation)
         run_options = Options(
             directory=directory,
-            implementations={"": implementation},
+            implementations=implementations,
             sysctls=options.sysctl,
             keep_capture=not options.no_capture,
-            command=shlex.join(words),
+            command=_run_command(name, implementations, options),
         )
-        result = run_scenario(read_scenario(scenario_path(name), form), run_options, say)
+        result = run_scenario(scenario, run_options, say)
         say(result.outcome.value)
         return result
 
