@@ -61,6 +61,14 @@ def test_keepalived_gets_an_instance_for_each_family_with_a_virtual_mac(tmp_path
     assert text.count("native_ipv6") == 1
 
 
+def test_keepalived_finds_no_process_ids_of_before_the_boot(tmp_path: Path) -> None:
+    for name in ("pid", "vrrp_pid"):
+        (tmp_path / name).touch()
+    ((*words,),) = peer_named("keepalived").commands(post(tmp_path, *BOTH))
+    assert words[-2:] == [f"--{name}={tmp_path / name}" for name in ("pid", "vrrp_pid")]
+    assert [path.name for path in tmp_path.iterdir()] == ["keepalived.conf"]
+
+
 def test_ucarp_is_a_process_for_each_ipv4_address(tmp_path: Path) -> None:
     commands = peer_named("ucarp").commands(post(tmp_path, *BOTH, vhids=(1, 2)))
     assert [words[3] for words in commands] == ["--vhid=1", "--vhid=2"]

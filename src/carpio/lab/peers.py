@@ -139,7 +139,11 @@ class KeepalivedPeer:
                 lines += self._instance(duty, version, preempt=post.preempt)
         file = post.directory / "keepalived.conf"
         file.write_text("\n".join(lines) + "\n")
-        pids = (f"--{kind}={post.directory / kind}" for kind in ("pid", "vrrp_pid"))
+        pids = []
+        for kind in ("pid", "vrrp_pid"):
+            path = post.directory / kind
+            path.unlink(missing_ok=True)  # a boot empties /run; it would refuse to start
+            pids.append(f"--{kind}={path}")
         return (
             ("keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp",
              f"--use-file={file}", *pids),
