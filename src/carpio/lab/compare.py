@@ -75,6 +75,8 @@ class Cell:
     implementation: str
     is_right: bool
     wrong: int
+    wrong_packets: int
+    """Packets, not claims, that were sent from an address as they must not be."""
     gap: GapRow | None
     """The longest of the event, of addresses that answer at its end, if there are any."""
     silent: tuple[str, ...]
@@ -183,6 +185,11 @@ def _cell(implementation: str, event: Event) -> Cell:
         implementation=implementation,
         is_right=not event.problems,
         wrong=wrong_claims_of(event),
+        wrong_packets=sum(
+            claim.count
+            for claim in event.claims
+            if claim.kind == "traffic" and claim.verdict != "right"
+        ),
         gap=gap_row(event, longest) if longest else None,
         silent=tuple(gap.address for gap in event.gaps if not gap.is_over),
         share=_share(longest.gap_ms) if longest else 0.0,
