@@ -129,8 +129,7 @@ class Lab:
         check_requirements()
         remove_leftovers()
         self.prefix = free_prefix()
-        self.directory = self._out or Path(tempfile.mkdtemp(prefix="carpio-lab-"))
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory = self._made()
         self.switch = f"{self.prefix}-switch"
         try:
             self._build()
@@ -163,6 +162,18 @@ class Lab:
     def others(self) -> tuple[Host, ...]:
         """The machines that run no implementation: routers and clients."""
         return tuple(one for one in self.hosts.values() if one.plan.kind is not Kind.HOST)
+
+    def _made(self) -> Path:
+        """Make the directory; absolute, because programs are told names of files in it."""
+        if self._out is None:
+            return Path(tempfile.mkdtemp(prefix="carpio-lab-"))
+        try:
+            self._out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            operation = f"make the directory {self._out}"
+            remedy = "choose another --out"
+            raise PlatformError(operation, errno=error.errno or 0, remedy=remedy) from error
+        return self._out.absolute()
 
     def _build(self) -> None:
         self._removals.append(self.switch)
