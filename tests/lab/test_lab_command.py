@@ -59,3 +59,26 @@ def test_lab_that_is_not_up_is_told_with_what_starts_one(
     words = ["--lab", "nowhere", "a"] if action == "shell" else ["nowhere"]
     assert main([action, *words]) == 1
     assert "lab nowhere is not up" in capsys.readouterr().err
+
+
+def test_name_of_a_lab_is_no_path() -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["up", "pair", "--name", "../pair"])
+    assert raised.value.code == 64
+
+
+def test_lab_does_not_go_where_files_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ready.json").touch()
+    assert main(["up", "pair", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"carpio lab up: {tmp_path} is not empty; choose another --out\n"
+    )
+
+
+def test_directory_that_cannot_be_made_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["up", "pair", "--out", "/proc/nowhere"]) == 1
+    assert "/proc/nowhere: No such file or directory; choose another --out" in (
+        capsys.readouterr().err
+    )

@@ -195,13 +195,14 @@ def test_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_pa
 def test_lab_stays_until_it_is_taken_down(tmp_path: Path) -> None:
     need("ip", "tcpdump")
 
-    def lab(*arguments: str) -> str:
-        done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+    def lab(*arguments: str, cwd: str | Path = "/") -> str:
+        words = command(*arguments)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     name = f"test{os.getpid()}"
-    lab("up", "pair", "--name", name, "--out", str(tmp_path / "out"))
+    lab("up", "pair", "--name", name, "--out", "out", cwd=tmp_path)
     try:
         shown = json.loads(
             lab("shell", "--lab", name, "client", "ip", "-j", "addr", "show", "eth0")
@@ -210,6 +211,27 @@ def test_lab_stays_until_it_is_taken_down(tmp_path: Path) -> None:
         assert "1@eth0" in lab("shell", "--lab", name, "a", "carpio", "status")
     finally:
         lab("down", name)
+    assert eventually_gone(tmp_path)
+    assert (tmp_path / "out" / "lab.log").exists()
+
+
+def test_files_of_a_lab_that_nobody_wants_go_with_it(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    name = f"test{os.getpid()}t"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    for words in (("up", "pair", "--name", name, "--impl", "none"), ("down", name)):
+        subprocess.run(command(*words), env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_up_that_is_killed_before_the_lab_is_up_leaves_no_process_behind(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    words = command("up", "pair", "--name", f"test{os.getpid()}k", "--out", str(tmp_path / "out"))
+    up = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    while len(processes_of(tmp_path)) < 3:
+        assert up.poll() is None
+    up.kill()
+    up.wait()
     assert eventually_gone(tmp_path)
 
 
@@ -228,3 +250,25 @@ def test_one_forged_claim_among_a_million_frames_is_caught(tmp_path: Path) -> No
     assert sum(port.frames for port in result.captures) > 1_000_000
     assert result.dropped == 0
     assert result.count("wrong MAC") == 1
+
+
+def test_labs_that_others_may_have_written_down_are_not_believed(tmp_path: Path) -> None:
+    place = tmp_path / "carpio-lab-65534"
+    place.mkdir()
+    place.chmod(0o777)
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+    words = (*AS_ORDINARY_USER, *command("down"))
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{place} is not yours alone; remove it" in done.stderr
+
+
+def test_directory_that_cannot_be_made_is_told_with_the_remedy() -> None:
+    need("ip", "tcpdump")
+    words = command("run", "crash", "--short", "--out", "/proc/nowhere")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "carpio lab run: make the directory /proc/nowhere/run-1: No such file or directory; "
+        "choose another --out\n"
+    )

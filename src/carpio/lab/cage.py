@@ -85,8 +85,9 @@ def start_inside(
 ) -> subprocess.Popen[bytes]:
     """Start `python -m carpio.lab.command ARGUMENTS` in a place of its own.
 
-    When the other end of the pipe `lifeline` closes, the place goes. Without it the place stays
-    until it is told to go, in a session of its own, and its words go to `log`.
+    When the other end of the pipe `lifeline` closes, the place goes, unless a byte came before:
+    then it stays until it is told to go. With `log` it has a session of its own, and its words go
+    there.
 
     Raises:
         PlatformError: the kernel does not let us; carries the remedy.
@@ -94,13 +95,14 @@ def start_inside(
     again = (sys.executable, "-m", "carpio.lab.command", *arguments)
     command = (*_unshare(), *again)
     environment = {**os.environ, INSIDE: "1" if lifeline is None else f"1:{lifeline}"}
+    fds = () if lifeline is None else (lifeline,)
     if log is None:
-        fds = () if lifeline is None else (lifeline,)
         return subprocess.Popen(command, env=environment, pass_fds=fds)
     with log.open("ab") as sink:
         return subprocess.Popen(
             command,
             env=environment,
+            pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
@@ -125,8 +127,8 @@ def prepare_place() -> None:
 
 def _leave_with(descriptor: int) -> None:
     os.set_inheritable(descriptor, False)
-    os.read(descriptor, 1)  # nobody writes: it returns at the end
-    os._exit(1)  # the first process of a PID namespace takes all others with it
+    if not os.read(descriptor, 1):  # its other end was closed
+        os._exit(1)  # the first process of a PID namespace takes all others with it
 
 
 def _status(code: int) -> int:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -39,6 +41,7 @@ READY_LIMIT_S: Final = 20.0
 DOWN_LIMIT_S: Final = 15.0
 POLL_S: Final = 0.05
 READY: Final = "ready.json"
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 NOTHING: Final = "none"
 
 
@@ -52,11 +55,19 @@ class StayingLab:
     directory: Path
     prefix: str
     hosts: tuple[str, ...]
+    is_temporary: bool
+    """Whether its files go with it."""
 
     @property
     def file(self) -> Path:
         """Where it is remembered."""
         return private_directory() / f"{self.name}.json"
+
+    def forget(self) -> None:
+        """Remove what is left of a lab that is down."""
+        self.file.unlink(missing_ok=True)
+        if self.is_temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -84,8 +95,8 @@ def _up(arguments: list[str]) -> int:
     parser = _Parser(prog="carpio lab up", description="Build a topology, start it, and stay.")
     parser.add_argument("topology", help="one of carpio lab list, or a file")
     parser.add_argument("--impl", default="carpio", help="what runs on the hosts; none for nothing")
-    parser.add_argument("--name", help="of the lab; default: that of the topology")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where its files go")
+    parser.add_argument("--name", type=_name, help="of the lab; default: that of the topology")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="keep its files here")
     parser.add_argument("--no-tmux", action="store_true", help="open no shells")
     options = parser.parse_args(arguments)
     plan = find_topology(options.topology)
@@ -94,9 +105,17 @@ def _up(arguments: list[str]) -> int:
         return _stay(options)
     if _find(name):
         raise CarpioError(f"lab {name} is up already; carpio lab down {name} ends it")
-    directory = options.out or Path(tempfile.mkdtemp(prefix=f"carpio-lab-{name}-"))
-    lab = _start(name, directory, (*arguments, *(() if options.out else ("--out", str(directory)))))
-    print(f"lab {name} is up; its files are in {directory}", file=sys.stderr)
+    if options.out is not None:
+        lab = _start(name, options.out.absolute(), arguments, is_temporary=False)
+    else:
+        directory = Path(tempfile.mkdtemp(prefix=f"carpio-lab-{name}-"))
+        try:
+            words = (*arguments, "--out", str(directory))
+            lab = _start(name, directory, words, is_temporary=True)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+    print(f"lab {name} is up; its files are in {lab.directory}", file=sys.stderr)
     if sys.stdin.isatty() and shutil.which("tmux") and not options.no_tmux:
         return _tmux(lab)
     for host in lab.hosts:
@@ -105,29 +124,64 @@ def _up(arguments: list[str]) -> int:
     return 0
 
 
-def _start(name: str, directory: Path, arguments: Sequence[str]) -> StayingLab:
-    directory.mkdir(parents=True, exist_ok=True)
+def _start(
+    name: str, directory: Path, arguments: Sequence[str], *, is_temporary: bool
+) -> StayingLab:
+    _make_empty(directory)
     log = directory / "lab.log"
-    child = start_inside(("up", *arguments), None, log)
     ready = directory / READY
+    lifeline, held = os.pipe()
+    child = start_inside(("up", *arguments), lifeline, log)
+    os.close(lifeline)
     deadline = time.monotonic() + READY_LIMIT_S
-    while not ready.exists():
-        if child.poll() is not None or time.monotonic() > deadline:
-            child.terminate()
-            raise CarpioError(f"the lab did not come up: {log.read_text().strip()}")
-        time.sleep(POLL_S)
-    said = json.loads(ready.read_text())
-    children = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+    try:
+        while not ready.exists():
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise CarpioError(f"the lab did not come up: {log.read_text().strip()}")
+            time.sleep(POLL_S)
+        lab = _remember(name, directory, child.pid, is_temporary=is_temporary)
+        os.write(held, b"stay")
+        return lab
+    except BaseException:
+        child.kill()  # and with it all that is inside
+        child.wait()
+        raise
+    finally:
+        os.close(held)
+
+
+def _make_empty(directory: Path) -> None:
+    """Make a directory for a lab; raise CarpioError if it has files already."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise CarpioError(f"{directory} is not empty; choose another --out")
+    except OSError as error:
+        raise CarpioError(f"{directory}: {error.strerror}; choose another --out") from error
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: write letters, digits, - and _")
+    return text
+
+
+def _remember(name: str, directory: Path, outside: int, *, is_temporary: bool) -> StayingLab:
+    """Write down that a lab is up; `outside` is the process that made its place."""
+    said = json.loads((directory / READY).read_text())
+    children = Path(f"/proc/{outside}/task/{outside}/children").read_text().split()
     lab = StayingLab(
         name=name,
         pid=int(children[0]),
         directory=directory,
         prefix=said["prefix"],
         hosts=tuple(said["hosts"]),
+        is_temporary=is_temporary,
     )
     private_directory().mkdir(mode=0o700, exist_ok=True)
-    remembered = {"pid": lab.pid, "directory": str(directory), **said}
-    lab.file.write_text(json.dumps(remembered))
+    _check_ours(private_directory())
+    remembered = {"pid": lab.pid, "directory": str(directory), "temporary": is_temporary}
+    lab.file.write_text(json.dumps(remembered | said))
     return lab
 
 
@@ -198,13 +252,14 @@ def _down(arguments: list[str]) -> int:
     parser.add_argument("name", nargs="?", help="which; needed when several are up")
     options = parser.parse_args(arguments)
     lab = _chosen(options.name)
-    os.kill(lab.pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_LIMIT_S
-    while Path(f"/proc/{lab.pid}").exists():
-        if time.monotonic() > deadline:
-            os.kill(lab.pid, signal.SIGKILL)
-        time.sleep(POLL_S)
-    lab.file.unlink(missing_ok=True)
+    with suppress(ProcessLookupError):
+        os.kill(lab.pid, signal.SIGTERM)
+        while Path(f"/proc/{lab.pid}").exists():
+            if time.monotonic() > deadline:
+                os.kill(lab.pid, signal.SIGKILL)
+            time.sleep(POLL_S)
+    lab.forget()
     print(f"lab {lab.name} is down", file=sys.stderr)
     return 0
 
@@ -212,6 +267,8 @@ def _down(arguments: list[str]) -> int:
 def _all() -> list[StayingLab]:
     """Return the labs that are up; forget those that are not."""
     found = []
+    if private_directory().exists():
+        _check_ours(private_directory())
     for file in sorted(private_directory().glob("*.json")):
         said = json.loads(file.read_text())
         lab = StayingLab(
@@ -220,13 +277,20 @@ def _all() -> list[StayingLab]:
             directory=Path(said["directory"]),
             prefix=said["prefix"],
             hosts=tuple(said["hosts"]),
+            is_temporary=said["temporary"],
         )
         if _is_ours(lab.pid):
             found.append(lab)
         else:
-            with suppress(FileNotFoundError):
-                file.unlink()
+            lab.forget()
     return found
+
+
+def _check_ours(directory: Path) -> None:
+    """Believe nothing that others may have written: `down` ends the process that is named there."""
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise CarpioError(f"{directory} is not yours alone; remove it, or set XDG_RUNTIME_DIR")
 
 
 def _is_ours(pid: int) -> bool:
