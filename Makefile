@@ -54,7 +54,7 @@ unit: $(STAMP)
 check: lint types unit ## Lint, types, unit tests with 100 % branch coverage of wire and core; no root
 
 .PHONY: lab
-lab: setup ## Tests in network namespaces, as root, and with Debian's ucarp and keepalived
+lab: setup ## Tests in network namespaces, as root, and with Debian's ucarp, keepalived and FRR
 	scripts/setup peers
 	scripts/setup browser
 	$(BIN)/python -m compileall -q src
@@ -72,6 +72,11 @@ nightly: setup ## The long forms: repetitions of every scenario
 bench: setup ## Measure beside ucarp in the same run and print ratios
 	scripts/setup peers
 	$(BIN)/python scripts/bench
+
+.PHONY: bench-peers
+bench-peers: setup ## Play the same events with carpio, keepalived, ucarp and FRR, side by side (as root)
+	scripts/setup peers
+	$(BIN)/carpio lab compare --impl carpio,keepalived,ucarp,frr --no-capture crash graceful bug-191832
 
 .PHONY: bench-sim
 bench-sim: $(STAMP) ## Measure what simulated hosts, groups and seconds cost
