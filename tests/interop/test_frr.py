@@ -32,7 +32,7 @@ FIRST_ADVERT_S = 10.0
 OF_THE_PACKAGE = (Path("/run/frr"), Path("/etc/frr"), Path("/var/tmp/frr"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _frr() -> None:
     need("ip", "tcpdump", "nft", VRRPD, "unshare")
 
@@ -171,6 +171,19 @@ def test_with_hardened_settings_the_same_judge_finds_no_wrong_mac(tmp_path: Path
     result = play(tmp_path / "out", "--sysctl", "hardened")
     assert result.count("wrong MAC") == 0
     assert result.count("right") > 0
+
+
+def test_machine_without_frr_is_told_what_to_install(tmp_path: Path) -> None:
+    words = (str(carpio_command()), "lab", "run", "crash", "--short", "--impl", "frr")
+    hidden = 'mount -t tmpfs none /usr/lib/frr && exec "$@"'
+    done = subprocess.run(
+        ("unshare", "--mount", "sh", "-c", hidden, "sh", *words, "--out", str(tmp_path / "out")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the lab needs frr; apt-get install --no-install-recommends frr" in done.stderr
 
 
 def test_report_shows_settings_commands_and_the_version(default: Result) -> None:
