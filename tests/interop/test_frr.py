@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,8 @@ VHID = 7
 MACS = {Family.IPV4: virtual_mac(VHID), Family.IPV6: vrrp_mac_v6(VHID)}
 FIRST_ADVERT_S = 10.0
 """Three intervals, and one more for IPv6, whose first advert FRR cannot send; then patience."""
+AS_ORDINARY_USER = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
+"""Not root to whoever asks, but still the owner of the files of whoever runs the tests."""
 OF_THE_PACKAGE = (Path("/run/frr"), Path("/etc/frr"), Path("/var/tmp/frr"))
 
 
@@ -131,9 +133,11 @@ def test_nothing_is_written_where_the_package_of_the_machine_has_its_files(
     assert (lab["a"].directory / "zebra.pid").exists()
 
 
-def play(out: Path, *arguments: str) -> Result:
+def play(out: Path, *arguments: str, prefix: Sequence[str] = ()) -> Result:
     command = (str(carpio_command()), "lab", "run", "crash", "--short", "--impl", "frr")
-    subprocess.run((*command, *arguments, "--out", str(out)), capture_output=True, check=False)
+    words = (*prefix, *command, *arguments, "--out", str(out))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
     return read_result(out / "run-1" / "result.json")
 
 
@@ -171,6 +175,12 @@ def test_with_hardened_settings_the_same_judge_finds_no_wrong_mac(tmp_path: Path
     result = play(tmp_path / "out", "--sysctl", "hardened")
     assert result.count("wrong MAC") == 0
     assert result.count("right") > 0
+
+
+def test_ordinary_user_plays_it_too(tmp_path: Path) -> None:
+    result = play(tmp_path / "out", prefix=AS_ORDINARY_USER)
+    assert {role.host for role in result.roles} == {"a", "b"}
+    assert result.proof.seen == result.proof.sent > 0
 
 
 def test_machine_without_frr_is_told_what_to_install(tmp_path: Path) -> None:
