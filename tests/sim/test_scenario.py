@@ -12,6 +12,7 @@ from carpio.sim.scenario import Scenario, read_scenario, scenario_toml
 from carpio.wire.constants import Family
 
 HOSTS = ["a", "b"]
+CARPDEVS = {"a": ["eth0"], "b": ["eth0", "eth1"]}
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def read(tmp_path: Path):
     def read_text(text: str) -> Scenario:
         file = tmp_path / "s.toml"
         file.write_text(text)
-        return read_scenario(file, HOSTS)
+        return read_scenario(file, HOSTS, CARPDEVS)
 
     return read_text
 
@@ -138,8 +139,37 @@ def _fault(kind: str, *lines: str) -> str:
         ),
         (
             _fault("addresses", "host = 1", 'addresses = ["x"]'),
-            ":5: fault[0].addresses: ['x'] is not usable",
+            ":5: fault[0].addresses: 'x' has no prefix length; write x/P",
         ),
+        (
+            _fault("addresses", "host = 1", "addresses = []"),
+            ":5: fault[0].addresses: [] is not usable; write a list such as",
+        ),
+        (
+            _fault("addresses", "host = 1", 'addresses = ["10.0.0.7/24", "10.0.0.7/24"]'),
+            ":5: fault[0].addresses: ['10.0.0.7/24', '10.0.0.7/24'] is not usable; write a list",
+        ),
+        (
+            _fault("drift", "host = 1", "ppm = -1000000"),
+            ":5: fault[0].ppm: -1000000 is not usable; write a whole number, above -1000000",
+        ),
+        (
+            _fault("link-down", "host = 1", 'interface = "eth1"'),
+            ":5: fault[0].interface: 'eth1' is not usable; write eth0",
+        ),
+        (
+            _fault("link-down", 'host = "master"', 'interface = "eth2"'),
+            ":5: fault[0].interface: 'eth2' is not usable; write eth0 or eth1",
+        ),
+        (
+            _fault("crash", "host = 1", _fault("crash", "host = 1")),
+            ":6: fault[1].kind: is the same as fault[0]; remove one",
+        ),
+        (
+            'for = "1s"\n' + _fault("crash", "host = 1"),
+            ":4: fault[0].at: 1s is after the end, 1s; let the scenario last longer with for",
+        ),
+        ('for = "0s"', ":1: for: '0s' is not usable; let some time pass"),
         (
             _fault("delay", "host = 1", 'by = "fast"'),
             ":5: fault[0].by: 'fast' is not a duration",
@@ -155,10 +185,17 @@ def test_all_problems_are_told_together(read):
     text = 'x = 1\n[[fault]]\nkind = "crash"\nat = 1\n[[fault]]\nkind = "no"\n'
     assert [line.split(": ")[1] for line in problems_of(read, text)] == [
         "x",
-        "fault[0].at",
         "fault[0].host",
+        "fault[0].at",
         "fault[1].kind",
-    ] or len(problems_of(read, text)) == 4
+    ]
+
+
+def test_what_is_no_text_is_told(tmp_path: Path):
+    file = tmp_path / "s.toml"
+    file.write_bytes(b'title = "\xe4"\n')
+    with pytest.raises(ConfigError, match=r"s\.toml: is not TOML: not UTF-8 text; save it"):
+        read_scenario(file, HOSTS)
 
 
 @pytest.mark.parametrize("seed", range(60))

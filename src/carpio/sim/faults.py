@@ -52,12 +52,13 @@ class Value(Enum):
     DURATION = 'a duration in quotes, such as "1.5s"'
     PERCENT = "a number, 0 to 100"
     INTEGER = "a whole number"
+    MILLIONTHS = "a whole number, above -1000000 and below 1000000"
     HOST = 'a number that counts the files from 1, a name in quotes, "master" or "backup"'
     HOSTS = "a list of numbers that count the files from 1, or of names in quotes"
     DIRECTION = '"in" or "out", as the host sees it'
     FAMILY = "4 or 6"
     TEXT = "a text in quotes"
-    TEXTS = "a list of texts in quotes"
+    ADDRESSES = 'a list such as ["10.0.0.1/24"], with each address once'
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ KINDS: Final[Mapping[FaultKind, KindSpec]] = MappingProxyType(
         ),
         FaultKind.DRIFT: KindSpec(
             doc="The clock of the host gains.",
-            settings=(_HOST, Setting("ppm", Value.INTEGER, "Millionths, may be negative.")),
+            settings=(_HOST, Setting("ppm", Value.MILLIONTHS, "Millionths, may be negative.")),
             premise="clocks go equally fast, within 1 %",
         ),
         FaultKind.LINK_DOWN: KindSpec(
@@ -197,7 +198,7 @@ KINDS: Final[Mapping[FaultKind, KindSpec]] = MappingProxyType(
                 _HOST,
                 Setting(
                     "addresses",
-                    Value.TEXTS,
+                    Value.ADDRESSES,
                     "The new list, as ADDRESS/PREFIX-LENGTH; default: the last one is removed, or "
                     "one is added to a list of one.",
                     False,

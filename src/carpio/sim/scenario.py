@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from ipaddress import ip_interface
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from carpio.config.addresses import Unusable, parse_virtual_address
 from carpio.config.locate import KeyPath, key_lines
 from carpio.config.problems import Place, Problems, in_reading_order
 from carpio.errors import ConfigError
@@ -25,6 +26,8 @@ _DATAPATHS: Final = ("real", "naive")
 _ROLES: Final = ("master", "backup")
 _MILLIONTHS: Final = 10_000
 """Of a percent."""
+_MILLION: Final = 1_000_000
+_ANY: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 
 PlaceOf: TypeAlias = Callable[[str], Place]
 
@@ -49,16 +52,23 @@ class Scenario:
         return replace(self, faults=tuple(sorted(self.faults, key=lambda fault: fault.at)))
 
 
-def read_scenario(path: Path, hosts: Sequence[str]) -> Scenario:
-    """Read a scenario for `hosts`, in the order of their files. Raises ConfigError, OSError."""
-    text = path.read_text()
+def read_scenario(
+    path: Path, hosts: Sequence[str], carpdevs: Mapping[str, Collection[str]] = _ANY
+) -> Scenario:
+    """Read a scenario for `hosts`, in the order of their files. Raises ConfigError, OSError.
+
+    `carpdevs`: the interfaces of each host that have groups; of a host without, any may be named.
+    """
     try:
+        text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)
         lines = key_lines(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not TOML: not UTF-8 text; save it as UTF-8"]) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError([f"{path}: is not TOML: {error}; see https://toml.io"]) from error
     problems = Problems()
-    scenario = _Reader(path, lines, hosts, problems).scenario(data)
+    scenario = _Reader(path, lines, hosts, carpdevs, problems).scenario(data)
     if problems.errors:
         raise ConfigError(in_reading_order(problems.errors))
     return scenario.in_time()
@@ -72,11 +82,13 @@ class _Reader:
         path: Path,
         lines: Mapping[KeyPath, int],
         hosts: Sequence[str],
+        carpdevs: Mapping[str, Collection[str]],
         problems: Problems,
     ) -> None:
         self._path = path
         self._lines = lines
         self._hosts = hosts
+        self._carpdevs = carpdevs
         self._problems = problems
 
     def scenario(self, data: Mapping[str, Any]) -> Scenario:
@@ -86,6 +98,8 @@ class _Reader:
         duration = None
         if "for" in data:
             duration = self._duration(data["for"], place_of("for"))
+            if duration == 0:
+                self._wrong(data["for"], "let some time pass", place_of("for"))
         datapath = data.get("datapath", "real")
         if datapath not in _DATAPATHS:
             self._wrong(datapath, 'write "real" or "naive"', place_of("datapath"))
@@ -94,6 +108,8 @@ class _Reader:
             self._wrong(tables, "write [[fault]] tables", place_of("fault"))
             tables = []
         found = [self._fault(table, number) for number, table in enumerate(tables)]
+        for number, fault in enumerate(found):
+            self._check(fault, number, found[:number], duration)
         return Scenario(
             title=text["title"],
             teaches=" ".join(text["teaches"].split()),
@@ -135,6 +151,25 @@ class _Reader:
             return None
         return Fault(kind=kind, **values)
 
+    def _check(
+        self, fault: Fault | None, number: int, before: Sequence[Fault | None], end: int | None
+    ) -> None:
+        """Note what is wrong with a fault among the others."""
+        if fault is None:
+            return
+        place_of = partial(self._place, ("fault", number))
+        if fault in before:
+            what = f"is the same as fault[{before.index(fault)}]"
+            self._problems.error(place_of("kind"), what, "remove one")
+        if end and fault.at >= end:
+            what = f"{exact(fault.at)} is after the end, {exact(end)}"
+            self._problems.error(place_of("at"), what, "let the scenario last longer with for")
+        hosts = self._hosts if fault.host in _ROLES else (fault.host,)
+        known = sorted({name for host in hosts for name in self._carpdevs.get(host, ())})
+        if fault.interface and known and fault.interface not in known:
+            remedy = f"write {' or '.join(known)}"
+            self._wrong(fault.interface, remedy, place_of("interface"))
+
     # -- values: None and a problem when they cannot be used ------------------------------------
 
     def _value(self, setting: Setting, value: object, place: Place) -> Any:
@@ -143,7 +178,9 @@ class _Reader:
                 return self._duration(value, place)
             case Value.PERCENT if _is_number(value) and 0 <= value <= 100:  # type: ignore[operator]  # a number
                 return round(value * _MILLIONTHS)  # type: ignore[operator]  # a number
-            case Value.INTEGER if isinstance(value, int) and not isinstance(value, bool):
+            case Value.INTEGER if _is_whole(value):
+                return value
+            case Value.MILLIONTHS if _is_whole(value) and -_MILLION < value < _MILLION:  # type: ignore[operator]  # a number
                 return value
             case Value.HOST:
                 return self._host(value, place, roles=True)
@@ -152,12 +189,12 @@ class _Reader:
                 return None if None in names else names
             case Value.DIRECTION if value in ("in", "out"):
                 return value
-            case Value.FAMILY if value in (4, 6) and not isinstance(value, bool):
+            case Value.FAMILY if _is_whole(value) and value in (4, 6):
                 return Family(value)
             case Value.TEXT if isinstance(value, str):
                 return value
-            case Value.TEXTS if isinstance(value, list) and all(map(_is_address, value)):
-                return tuple(value)
+            case Value.ADDRESSES if isinstance(value, list) and _are_texts(value):
+                return self._addresses(value, place)
             case _:
                 return self._wrong(value, f"write {setting.value.value}", place)
 
@@ -172,6 +209,17 @@ class _Reader:
             return str(value)
         self._wrong(value, f"hosts here: {', '.join(known)}", place)
         return None
+
+    def _addresses(self, texts: Sequence[str], place: Place) -> tuple[str, ...] | None:
+        try:
+            found = [parse_virtual_address(text).address for text in texts]
+        except Unusable as error:
+            self._problems.error(place, error.what, error.remedy)
+            return None
+        if len(set(found)) < len(found):
+            self._wrong(texts, f"write {Value.ADDRESSES.value}", place)
+            return None
+        return tuple(texts)
 
     def _duration(self, value: object, place: Place) -> int | None:
         try:
@@ -215,12 +263,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_address(value: object) -> bool:
-    try:
-        ip_interface(value if isinstance(value, str) else "")
-    except ValueError:
-        return False
-    return True
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _are_texts(values: Sequence[object]) -> bool:
+    return bool(values) and all(isinstance(one, str) for one in values)
 
 
 def scenario_toml(scenario: Scenario, comments: Sequence[str] = ()) -> str:
@@ -249,9 +297,9 @@ def _written(setting: Setting, value: Any) -> str:
             return f'"{exact(value)}"'
         case Value.PERCENT:
             return f"{value / _MILLIONTHS:g}"
-        case Value.INTEGER | Value.FAMILY:
+        case Value.INTEGER | Value.MILLIONTHS | Value.FAMILY:
             return str(int(value))
-        case Value.HOSTS | Value.TEXTS:
+        case Value.HOSTS | Value.ADDRESSES:
             return f"[{', '.join(map(_quoted, value))}]"
         case _:
             return _quoted(value)

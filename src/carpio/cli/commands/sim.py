@@ -6,6 +6,8 @@ import argparse
 import json
 from contextlib import ExitStack
 from textwrap import fill
+from types import MappingProxyType
+from typing import Final
 
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
@@ -19,9 +21,21 @@ from carpio.sim.run import MINUTE
 from carpio.sim.run import run as simulate
 from carpio.sim.scenario import Scenario, read_scenario
 from carpio.sim.text import as_text
-from carpio.sim.units import parse_duration
+from carpio.sim.units import exact, parse_duration
 
 __all__ = ["run"]
+
+_TAKEN: Final = MappingProxyType(
+    {
+        "": ("seed", "scenario", "for", "datapath", "trace", "svg", "html", "json"),
+        "seeds": ("seed", "for", "datapath", "keep", "jobs", "dask", "json"),
+        "lint": ("json",),
+        "exhaustive": ("faults", "deadlines", "jobs", "json"),
+        "replay": ("config", "json"),
+        "list": (),
+    }
+)
+"""Options that choose what is done, and those that each takes; empty: one run."""
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
@@ -32,8 +46,7 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
             environment.say(f"{name}: {found.title}.")
             environment.say(fill(found.teaches, 96, initial_indent="  ", subsequent_indent="  "))
         return ExitStatus.DONE
-    if arguments.jobs is not None and arguments.jobs < 1:
-        raise UsageError("carpio sim: --jobs takes 1 or more")
+    _check(arguments)
     if arguments.replay is not None:
         from carpio.cli.commands import sim_replay
 
@@ -61,6 +74,11 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
         duration = _duration(arguments) or MINUTE
         return sim_search.run(arguments, environment, setups, duration)
     scenario = _scenario(arguments, environment, setups)
+    end = _duration(arguments) or scenario.duration or MINUTE
+    for number, fault in enumerate(scenario.faults, 1):
+        if fault.at >= end:
+            late = f"fault {number} never comes: it is after the end, {exact(end)}"
+            environment.remark(f"warning: {late}; use a longer --for")
     with ExitStack() as closing:
         trace = None
         if arguments.trace is not None:
@@ -70,7 +88,7 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
             setups,
             scenario,
             seed=arguments.seed or 0,
-            duration=_duration(arguments),
+            duration=end,
             trace=trace,
         )
     if arguments.svg is not None or arguments.html is not None:
@@ -81,6 +99,27 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
                 environment.path(name).write_text(made(report))
     environment.say(json.dumps(report.as_json()) if arguments.json else as_text(report))
     return ExitStatus.DONE if report.is_clean else ExitStatus.FAILED
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise UsageError for numbers out of range, and for options that would do nothing."""
+    for name, least in (("jobs", 1), ("seeds", 1), ("faults", 0), ("deadlines", 1)):
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise UsageError(f"carpio sim: --{name} takes {least} or more")
+    actions = [name for name in _TAKEN if name and _is_given(arguments, name)]
+    if len(actions) > 1:
+        raise UsageError(f"carpio sim: choose one of --{' and --'.join(actions)}")
+    action = actions[0] if actions else ""
+    for name in dict.fromkeys(name for taken in _TAKEN.values() for name in taken):
+        if _is_given(arguments, name) and name not in _TAKEN[action]:
+            takers = " or ".join(f"--{other}" for other in _TAKEN if name in _TAKEN[other])
+            what = f"does not go with --{action}" if action else f"goes with {takers}"
+            raise UsageError(f"carpio sim: --{name} {what}")
+
+
+def _is_given(arguments: argparse.Namespace, name: str) -> bool:
+    return getattr(arguments, name) not in (None, False)
 
 
 def _lint(
@@ -108,7 +147,8 @@ def _scenario(
                 f"carpio sim: {arguments.scenario}: no such file, and no scenario of that name; "
                 f"there are {', '.join(names())}"
             )
-        scenario = read_scenario(path, [setup.name for setup in setups])
+        carpdevs = {one.name: [it.carpdev for it in one.config.instances] for one in setups}
+        scenario = read_scenario(path, [setup.name for setup in setups], carpdevs)
     elif arguments.seed is not None:
         scenario = random_scenario(arguments.seed, setups, _duration(arguments) or MINUTE)
     else:
@@ -121,6 +161,9 @@ def _duration(arguments: argparse.Namespace) -> int | None:
     if text is None:
         return None
     try:
-        return parse_duration(text)
+        duration = parse_duration(text)
     except ValueError as error:
         raise UsageError(f"carpio sim: --for: {error}") from error
+    if not duration:
+        raise UsageError("carpio sim: --for: let some time pass; write 10min, 1.5s or 20ms")
+    return duration

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
-from carpio.cli.usage import UsageError
 from carpio.sim.findings import Kind
 from carpio.sim.node import HostSetup
 from carpio.sim.scenario import Scenario, scenario_toml
@@ -37,8 +36,6 @@ def run(
     duration: int,
 ) -> ExitStatus:
     """Explore seeds; say what broke and how to see it again."""
-    if arguments.seeds < 1 or arguments.scenario is not None or arguments.trace is not None:
-        raise UsageError("carpio sim: --seeds takes 1 or more, and no --scenario or --trace")
     search = Search(
         setups=tuple(setups),
         seeds=arguments.seeds,
