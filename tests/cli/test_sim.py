@@ -187,6 +187,8 @@ def test_a_trace_is_replayed_with_and_without_the_keys(run, tmp_path: Path):
     (tmp_path / "keys.toml").chmod(0o600)
     report = json.loads(run("sim", "--replay", "x.trace", "--config", "keys.toml", "--json").stdout)
     assert (report["unverified"], report["misjudged"]) == (0, 0)
+    outcome = run("sim", "--replay", "x.trace", "--config", "a.toml")
+    assert outcome.stderr == "warning: a.toml has no 1@eth0 in blue\n"
 
 
 def test_a_trace_that_the_engine_does_not_repeat_exits_with_1(run, tmp_path: Path):
@@ -209,6 +211,40 @@ def test_what_is_no_trace_is_told_with_its_line(run, tmp_path: Path):
     assert outcome.exit_status == 1
     assert outcome.stderr.startswith("carpio: a.toml: line 1: ")
     assert run("sim", "--replay", "a.toml", "b.toml").exit_status == 64
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda whole: whole[:300], "line 1: Input data was truncated; is this a trace"),
+        (lambda whole: b"\0" * 5000, "line 1: JSON is malformed"),
+        (lambda whole: b"", "the file is empty; is this a trace"),
+        (lambda whole: whole.split(b"\n", 1)[1], "line 1: does not begin with what the engine was"),
+        (
+            lambda whole: whole.replace(b'"group":"1@eth0"', b'"group":"7@eth0"', 1),
+            "line 1: the group 1@eth0 is none of the settings of this trace",
+        ),
+        (
+            lambda whole: whole.replace(b'"format":', b'"format":9', 1),
+            "and this carpio knows 2; replay it with carpio ",
+        ),
+        (
+            lambda whole: whole.replace(b"\n", b"\n" + b"x" * (65 << 20) + b"\n", 1),
+            "line 2: is longer than a line can be",
+        ),
+    ],
+    ids=["cut short", "binary", "empty", "no beginning", "other group", "other format", "huge"],
+)
+def test_a_file_that_cannot_be_replayed_is_told(run, tmp_path: Path, made, told: str):
+    life = TracedLife(2)
+    life.use(writer(tmp_path / "x.trace"))
+    life.live(20)
+    life.stop()
+    (tmp_path / "y.trace").write_bytes(made((tmp_path / "x.trace").read_bytes()))
+    outcome = run("sim", "--replay", "y.trace")
+    assert (outcome.exit_status, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith("carpio: y.trace: ")
+    assert told in outcome.stderr
 
 
 def test_all_that_two_hosts_can_come_to_is_explored(run):

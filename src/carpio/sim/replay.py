@@ -97,10 +97,10 @@ def replay(lines: Iterable[bytes], keys: Mapping[InstanceKey, Key]) -> Replay:
         try:
             player.play(number, parse(line))
         except (ValueError, KeyError, TraceError) as error:
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and player.has_begun:
                 player.found.end = "in the middle of a line"
                 break  # the daemon was killed, or is still writing
-            raise TraceError(f"line {number}: {error}") from error
+            raise TraceError(f"line {number}: {_explained(error)}") from error
     if not number:
         raise TraceError("the file is empty")
     player.finish(number)
@@ -127,6 +127,11 @@ class _Player:
         self._expected: deque[tuple[int, str]] = deque()
         """What the engine reported and the trace has not yet: time and text."""
         self._begin = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is an engine to replay on."""
+        return self._engine is not None
 
     def play(self, line: int, record: Record) -> None:
         if isinstance(record, Trace):
@@ -229,6 +234,14 @@ class _Player:
             self.found.differences.append(difference)
         else:
             self.found.more_differences += 1
+
+
+def _explained(error: Exception) -> str:
+    match error:
+        case KeyError(args=(InstanceKey() as group,)):
+            return f"the group {group} is none of the settings of this trace"
+        case _:
+            return str(error)
 
 
 def _told(record: Transition | Demotion) -> str:

@@ -219,7 +219,8 @@ def parse(line: bytes) -> Record:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TraceError(str(error)) from error
     if isinstance(record, Trace) and record.format != FORMAT:
-        raise TraceError(f"format {record.format}, and this carpio knows {FORMAT}")
+        known = f"format {record.format}, and this carpio knows {FORMAT}"
+        raise TraceError(f"{known}; replay it with carpio {record.carpio}")
     return record
 
 

@@ -25,6 +25,7 @@ __all__ = ["run"]
 _SCHEMA: Final = 1
 _LONGEST: Final = 64 * 1024 * 1024
 """Bytes of a line: a beginning can be long, but not that long."""
+_NO_TRACE: Final = "is this a trace, whole from its first line on?"
 
 
 def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
@@ -36,7 +37,8 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
         keys = _keys(arguments, environment, path)
         found = replay(_lines(path), keys)
     except TraceError as error:
-        raise TraceError(f"{arguments.replay}: {error}") from error
+        remedy = "" if ";" in str(error) else f"; {_NO_TRACE}"
+        raise TraceError(f"{arguments.replay}: {error}{remedy}") from error
     if arguments.json:
         environment.say(json.dumps({"schema": _SCHEMA} | asdict(found)))
     else:
@@ -53,12 +55,22 @@ def _keys(
     config = load_config(environment.path(arguments.config), environ=environment.environ)
     first = parse(next(_lines(path), b""))
     netns = first.netns if isinstance(first, Trace) else None
-    return {one.instance: one.key for one in config.engine_config(netns).instances}
+    keys = {one.instance: one.key for one in config.engine_config(netns).instances}
+    traced = [one.group for one in first.settings.groups] if isinstance(first, Trace) else []
+    missing = sorted(set(traced) - {str(instance) for instance in keys})
+    if missing:
+        place = f" in {netns}" if netns is not None else ""
+        environment.remark(f"warning: {arguments.config} has no {', '.join(missing)}{place}")
+    return keys
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
+        number = 0
         while line := file.readline(_LONGEST):
+            number += 1
+            if len(line) == _LONGEST and not line.endswith(b"\n"):
+                raise TraceError(f"line {number}: is longer than a line can be")
             yield line
 
 
