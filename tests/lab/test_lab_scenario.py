@@ -83,6 +83,19 @@ def test_unknown_variant_is_refused_with_those_there_are(tmp_path: Path) -> None
         ('master = "a"', 'master = "z"', "x.toml:16: event.master: 'z' is no host; one of a, b"),
         ('"full"', '"long"', "x.toml:26: event.only: 'long' is no form; write \"short\" or"),
         ("flood = 7", 'flood = "7"', "x.toml:4: flood: '7' cannot be used; write a whole number"),
+        ("flood = 7", 'probe = ["x"]', "x.toml:4: probe: 'x' is no address; write"),
+        ("flood = 7", 'transfer = ["a"]', "x.toml:4: transfer: ['a'] cannot be used; write two of"),
+        ("flood = 7", 'transfer = ["a", "b"]', "x.toml:4: transfer: has no address to go to; name"),
+        (
+            'variant = "two"',
+            'variant = "tow"',
+            "x.toml:27: event.variant: 'tow' is no variant; there is one, two",
+        ),
+        (
+            "[variant.one]",
+            '[override.z]\npassphrase = "x"\n[variant.one]',
+            "x.toml:7: override.z.passphrase: 'z' is no host; one of a, b",
+        ),
         ("flood = 7", "fload = 7", "x.toml:4: fload: is not known; did you mean flood?"),
         (
             "b=naive",
@@ -98,6 +111,11 @@ def test_problem_is_told_with_line_key_and_remedy(
     with pytest.raises(ConfigError) as raised:
         read(FINE.replace(old, new), tmp_path, FULL, "two")
     assert problem in str(raised.value)
+
+
+def test_scenario_without_an_event_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"x\.toml:1: event: is missing; add \[\[event\]\]"):
+        read('title = "x"\nwhy = "y"\ntopology = "pair"\n', tmp_path)
 
 
 def test_unknown_scenario_is_refused_with_where_to_find_them() -> None:

@@ -79,6 +79,32 @@ def test_advskews_grow_by_a_hundred_in_the_order_of_hosts_unless_given(tmp_path:
         ('"3-5"', '"0-5"', "x.toml:21: group.vhids: '0-5' cannot be used; write \"1\" or"),
         ('network = "lan"', 'network = "wan"', "x.toml:22: group.network: 'wan' is no network; on"),
         ("[client.client]", "[host.another]", "client: is missing; add [client.client]"),
+        (
+            "[client.client]",
+            "[client.a]",
+            "x.toml:18: client.a.cables: 'a' is another machine, too",
+        ),
+        ("10.0.0.3/24", "10.0.0.3", "x.toml:15: host.c.cables: 10.0.0.3 has no prefix length; wri"),
+        ("10.0.0.3/24", "10.0.0.2/24", "x.toml:15: host.c.cables: 10.0.0.2 is b's own already; g"),
+        ("10.0.0.3/24", "10.9.0.3/24", "host.c.cables: 10.9.0.3/24 is in no prefix of lan; use o"),
+        (
+            "eth0 lan 10.0.0.3",
+            "eth0eth0eth0eth0 lan 10.0.0.3",
+            "cannot be the name of an interface",
+        ),
+        ('2/24"]', '2/24", "eth0 lan 10.0.0.4/24"]', "host.b.cables: eth0 is there twice; rename"),
+        ("02:00:00:00:00:0a", "01:00:00:00:00:0a", "01:00:00:00:00:0a is a multicast MAC; let it"),
+        ('cables = ["eth0 lan 10.0.0.3/24"]', "cables = []", "host.c.cables: has no usable cable"),
+        ("advskew = 7", 'gateways = ["x"]', "host.b.gateways: 'x' is no address; write"),
+        ("10.0.0.100", "10.0.0.1", "x.toml:23: group.addresses: 10.0.0.1 is a's own already"),
+        ("10.0.0.100", "10.0.0.254", "group.addresses: 10.0.1.0/24 is in no prefix of lan"),
+        (
+            "[[group]]",
+            '[[group]]\nvhids = "4"\nnetwork = "lan"\naddresses = ["10.0.0.50/24"]\n[[group]]',
+            "x.toml:25: group.vhids: 4@lan is there twice; give each group its own vhid",
+        ),
+        ('["left", "right"]', "[]", "network.lan.switches: [] cannot be used; name one at least"),
+        ('["left", "right"]', '["right", "right"]', "cannot be used; name one at least, each once"),
         ("[host.c]", "[host.a_name_too_long]", "'a_name_too_long' cannot be the name of a machin"),
     ],
 )
@@ -96,6 +122,17 @@ def test_all_problems_are_told_together_in_reading_order(tmp_path: Path) -> None
     with pytest.raises(ConfigError) as raised:
         plan_of(text, tmp_path)
     assert [problem.split(":")[1] for problem in raised.value.problems] == ["12", "21"]
+
+
+def test_topology_without_a_group_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"x\.toml:1: group: is missing; add \[\[group\]\]"):
+        plan_of(GOOD.split("[[group]]", maxsplit=1)[0], tmp_path)
+
+
+def test_what_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_bytes(b'title = "\xe4"\n')
+    with pytest.raises(ConfigError, match=r"x\.toml: is not TOML: not UTF-8 text; save it as"):
+        read_topology(tmp_path / "x.toml")
 
 
 def test_what_is_no_toml_is_refused_by_name(tmp_path: Path) -> None:

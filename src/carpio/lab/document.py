@@ -65,9 +65,11 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Read a TOML file. Raises ConfigError, OSError."""
-    text = path.read_text()
     try:
+        text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not TOML: not UTF-8 text; save it as UTF-8"]) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError([f"{path}: is not TOML: {error}; see https://toml.io"]) from error
     return Document(path, text, data, [])

@@ -6,8 +6,9 @@ without in the short form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -195,8 +196,7 @@ def read_scenario(path: Path, form: str = FULL, variant: str = "") -> Scenario:
         plan=plan,
         events=tuple(
             event
-            for table in root.tables("event")
-            if table.text("variant", variant) == variant
+            for table in _tables_of(root, variant, variants)
             for event in _events(table, form, plan)
         ),
         flood_hz=root.number(_key(root, "flood", form), 0, MAX_FLOOD, DEFAULT_FLOOD),
@@ -209,8 +209,50 @@ def read_scenario(path: Path, form: str = FULL, variant: str = "") -> Scenario:
         overrides={name: _override(table) for name, table in root.named("override")},
         variants=tuple(variants),
     )
+    _check(root, scenario)
     document.finish()
     return scenario
+
+
+def _tables_of(root: Table, variant: str, variants: Collection[str]) -> Iterator[Table]:
+    """Yield the events of a variant."""
+    if not root.data.get("event"):
+        root.wrong("event", "is missing", "add [[event]] with title, do and master")
+    for table in root.tables("event"):
+        name = table.text("variant", variant)
+        if name not in variants and name != variant:
+            known = ", ".join(variants) or "none"
+            table.wrong("variant", f"{name!r} is no variant", f"there is {known}")
+        if name == variant:
+            yield table
+
+
+def _check(root: Table, scenario: Scenario) -> None:
+    """Note names of machines and addresses that the topology has not."""
+    plan = scenario.plan
+    hosts = [host.name for host in plan.hosts]
+    for name, table in root.named("override"):
+        if name not in hosts:
+            key = next(iter(table.data), "passphrase")
+            table.wrong(key, f"{name!r} is no host", f"one of {', '.join(hosts)}")
+    for text in scenario.probes:
+        if not _is_address(text):
+            root.wrong("probe", f"{text!r} is no address", 'write ["10.77.0.100"]')
+    machines = [machine.name for machine in plan.machines]
+    ends = scenario.transfer
+    if ends and (len(ends) != 2 or not set(ends) <= set(machines)):
+        remedy = f"write two of {', '.join(machines)}: client and server"
+        root.wrong("transfer", f"{list(ends)} cannot be used", remedy)
+    if ends and not scenario.probes:
+        root.wrong("transfer", "has no address to go to", "name it first in probe")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _key(table: Table, name: str, form: str) -> str:

@@ -27,6 +27,7 @@ from types import MappingProxyType
 from typing import Final
 
 from carpio.lab.document import Table, read_document
+from carpio.lab.once import Once
 from carpio.lab.plan import CablePlan, GroupPlan, Interface, MachinePlan, NetworkPlan, Plan
 from carpio.lab.result import Kind
 
@@ -49,17 +50,21 @@ def read_topology(path: Path) -> Plan:
     networks = tuple(_network(name, table) for name, table in root.named("network"))
     machines: list[MachinePlan] = []
     advskews: dict[str, int] = {}
+    once = Once(networks)
     for kind in Kind:
         for name, table in root.named(kind.value):
             machines.append(_machine(name, kind, table, networks))
+            once.machine(table, machines[-1])
             if kind is Kind.HOST:
                 default = min(ADVSKEW_STEP * len(advskews), 254)
                 advskews[name] = table.number("advskew", 0, 254, default)
-    groups = tuple(
-        group
-        for table in root.tables("group")
-        for group in _groups(table, networks, machines, advskews)
-    )
+    groups: list[GroupPlan] = []
+    for table in root.tables("group"):
+        for group in _groups(table, networks, machines, advskews):
+            once.group(table, group)
+            groups.append(group)
+    if "group" not in root.data:
+        root.wrong("group", "is missing", "add [[group]] with vhids, network and addresses")
     title = root.text("title")
     if not networks:
         root.wrong("network", "is missing", "add [network.lan] with prefixes")
@@ -67,17 +72,20 @@ def read_topology(path: Path) -> Plan:
         root.wrong("client", "is missing", "add [client.client]: somebody must ask")
     document.finish()
     return Plan(
-        name=path.stem, title=title, networks=networks, machines=tuple(machines), groups=groups
+        name=path.stem,
+        title=title,
+        networks=networks,
+        machines=tuple(machines),
+        groups=tuple(groups),
     )
 
 
 def _network(name: str, table: Table) -> NetworkPlan:
     table.only("prefixes", "switches")
-    return NetworkPlan(
-        name=name,
-        prefixes=table.prefixes("prefixes"),
-        switches=table.texts("switches", (name,)),
-    )
+    switches = table.texts("switches", (name,))
+    if not switches or len(set(switches)) < len(switches):
+        table.wrong("switches", f"{list(switches)} cannot be used", "name one at least, each once")
+    return NetworkPlan(name=name, prefixes=table.prefixes("prefixes"), switches=switches or (name,))
 
 
 def _machine(name: str, kind: Kind, table: Table, networks: tuple[NetworkPlan, ...]) -> MachinePlan:
@@ -114,6 +122,8 @@ def _cable(text: str, table: Table, networks: tuple[NetworkPlan, ...]) -> CableP
     for word in rest:
         try:
             addresses.append(ip_interface(word))
+            if "/" not in word:
+                table.wrong("cables", f"{word} has no prefix length", f"write {word}/LENGTH")
         except ValueError:
             known = f"a switch of {network.name} ({', '.join(network.switches)})"
             table.wrong("cables", f"{word!r} is no address", f"write an address, or {known}")
