@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from carpio import __version__
 from carpio.cli import reference, roff
@@ -28,6 +29,19 @@ passphrase_file = "/etc/carpio/vhid-1.pass"
 advbase = 1
 advskew = 100
 addresses = ["10.10.10.11/24", "2001:db8::11/64"]"""
+
+_FILES = MappingProxyType(
+    {
+        "/etc/carpio/carpio.toml": "The usual configuration; see carpio.toml(5).",
+        "/run/carpio/control.sock": "The usual socket of the daemon.",
+        "/run/carpio/kept-*.json": "What was configured at run time, keys included, of the "
+        "daemon whose first network namespace has this number. It may be removed while that "
+        "daemon does not run, to forget it.",
+        "/run/carpio/netns-*.json, guest-*.json": "What a daemon that is killed leaves to be put "
+        "right by the next one.",
+        "/run/carpio/jails": "The jails.",
+    }
+)
 
 
 def carpio_8() -> str:
@@ -55,6 +69,9 @@ def carpio_8() -> str:
     lines += roff.section("ENVIRONMENT")
     lines += roff.tagged("CARPIO_CONTROL", ["Socket of the daemon, unless --control names one."])
     lines += roff.tagged("NO_COLOR", ["When set, status shows no colours on a terminal."])
+    lines += roff.section("FILES")
+    for path, meaning in _FILES.items():
+        lines += roff.tagged(path, [meaning])
     lines += [*roff.section("SEE ALSO"), roff.escaped("carpio.toml(5), ip-netns(8)")]
     return _text(lines)
 

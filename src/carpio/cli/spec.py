@@ -94,6 +94,10 @@ COMMANDS: Final = (
             "systemd runs it. SIGTERM leaves in good order: silence, a last advertisement, "
             "everything removed. SIGHUP does what carpio reload does. carpiod is the same "
             "command.",
+            "What ifconfig, sysctl, attach and demote changed is recorded in /run/carpio, and is "
+            "there again when the daemon is started before the next reboot. Of groups and "
+            "settings for which the files say something new by then, the files count, and the "
+            "log tells it. carpio reload --discard forgets it.",
         ),
         arguments=(
             Argument(
@@ -197,9 +201,9 @@ COMMANDS: Final = (
             "the container cannot touch them. When the container goes, its addresses are "
             "withdrawn and another host takes over.",
             "A group that is MASTER gives up for the move, and takes part again at once.",
-            "What --netns says can be kept with carpio save, or written as `attach` in the "
-            "configuration; what --pid says lasts until the process ends, carpio detach, or a "
-            "restart of the daemon.",
+            "It lasts until carpio detach or a reboot; what --pid says, until the process ends. "
+            "What --netns says can be kept for longer with carpio save, or written as `attach` in "
+            "the configuration.",
         ),
         arguments=(
             Argument(name="group", metavar="VHID@IF", doc="Name of the group in carpio status."),
@@ -322,8 +326,8 @@ COMMANDS: Final = (
         summary="Show and change interfaces, groups and addresses, as FreeBSD's ifconfig(8).",
         synopsis="[--control SOCKET] [--start] [WORD]...",
         description=(
-            "What it changes is kept until the daemon ends, or by carpio save. Exit status 1 when "
-            "it fails. See the page From FreeBSD for what is different.",
+            "What it changes is kept until the reboot, or by carpio save for longer. Exit status 1 "
+            "when it fails. See the page From FreeBSD for what is different.",
         ),
         arguments=_BSD_ARGUMENTS,
         examples=(

@@ -9,9 +9,21 @@ from typing import TypeVar
 from carpio.core.model import EngineConfig, InstanceConfig
 from carpio.wire.constants import DEFAULT_DSCP
 
-__all__ = ["DaemonConfig", "NamespaceSettings", "StackSettings", "VhidConfig"]
+__all__ = ["DaemonConfig", "NamespaceSettings", "Process", "StackSettings", "VhidConfig"]
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process; no other one has the same number and beginning until the next boot."""
+
+    number: int
+    began: int
+    """Ticks since the boot, as in proc(5)."""
+
+    def __str__(self) -> str:
+        return f"process {self.number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +33,7 @@ class VhidConfig:
     instance: InstanceConfig
     netns: str | None = None
     name: str
-    attach: str | int | None = None
+    attach: str | Process | None = None
     """Where the addresses live when not beside the interface: a named network namespace, or (never
     from a file) that of a process."""
 

@@ -16,7 +16,7 @@ from typing import assert_never
 
 from carpio import __version__
 from carpio.config.load import load_config
-from carpio.config.model import DaemonConfig, VhidConfig
+from carpio.config.model import DaemonConfig, Process, VhidConfig
 from carpio.control.messages import (
     Attach,
     Demote,
@@ -49,6 +49,8 @@ from carpio.core.model import EngineView, Nanoseconds, State
 from carpio.errors import CarpioError, ConfigError, ControlError, PlatformError
 from carpio.runtime.caller import Caller
 from carpio.runtime.clock import MonotonicClock
+from carpio.runtime.guests import Attachment, process_of
+from carpio.runtime.keeper import Keeper, Running
 from carpio.runtime.logs import LogWriter, level_for
 from carpio.runtime.network import NetworkService
 from carpio.runtime.plane import MOVING
@@ -61,7 +63,7 @@ from carpio.runtime.report import (
 )
 from carpio.runtime.server import ControlServer
 from carpio.runtime.stack import Stack
-from carpio.runtime.stacks import Stacks
+from carpio.runtime.stacks import STATE_DIRECTORY, Stacks
 from carpio.runtime.trace import TraceFile, TraceWriter
 from carpio.runtime.waiting import be_punctual, wait
 
@@ -82,8 +84,12 @@ class Daemon:
         self._clock = MonotonicClock()
         self._stacks = Stacks(self._clock)
         self._stopping = False
-        self._config = self._saved = self._load()
-        """What runs, and what the files said when they were read last."""
+        self._saved = self._load()
+        """What the files said when they were read last."""
+        self._keeper = Keeper(STATE_DIRECTORY, self._base[0], self._own)
+        recalled, nameless = self._keeper.recall(self._saved)
+        self._config = recalled.config
+        """What runs."""
         self._set_log_levels()
         for warning in self._config.warnings:
             log.warning("carpio: %s", warning)
@@ -92,11 +98,15 @@ class Daemon:
         )
         self._server = ControlServer(control, self._answer, self._clock)
         try:
+            self._stacks.begin_demoted(recalled.demotions)
             self._stacks.make(self._base, self._config)
+            lost = self._stacks.make_nameless(nameless, self._config)
         except BaseException:
             self._leave()
             raise
+        self._config = _without(self._config, lost)
         self._stacks.await_missing(self._names(self._config))
+        self._keep()
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then leave gracefully."""
@@ -149,6 +159,7 @@ class Daemon:
                 log.error("carpio: the configuration is invalid; the running one stays in use")
             except (ControlError, PlatformError) as error:
                 log.error("carpio: %s; the running configuration stays in use", error)
+            self._keep()
 
     def _leave(self) -> None:
         self._stacks.close()
@@ -184,6 +195,11 @@ class Daemon:
         """The namespaces to serve even when no group is left there."""
         return self._names(self._saved)
 
+    def _keep(self) -> None:
+        """Let the next daemon know what runs and no file says."""
+        running = Running(files=self._saved, config=self._config, demotions=self._stacks.demotions)
+        self._keeper.keep(running, [stack.namespace for stack in self._stacks])
+
     def _use(self, config: DaemonConfig) -> None:
         """Let another configuration run; the caller tells the stacks that it concerns."""
         self._config = config
@@ -208,6 +224,7 @@ class Daemon:
                 left, vhids=(*left.vhids, *kept), namespaces=(*left.namespaces, *settings)
             )
             self._stacks.await_missing(self._names(self._config))
+            self._keep()
 
     def _reload(self, *, discard: bool = False) -> ReloadResult:
         """Validate, then swap. Raises ConfigError, PlatformError or ControlError unchanged."""
@@ -243,7 +260,7 @@ class Daemon:
         processes = {
             (one.netns, one.instance.instance): one.attach
             for one in self._config.vhids
-            if isinstance(one.attach, int)
+            if isinstance(one.attach, Process)
         }
         kept = [
             replace(one, attach=processes.get((one.netns, one.instance.instance), one.attach))
@@ -277,6 +294,8 @@ class Daemon:
             return self._carry_out(request, caller)
         except OSError as error:  # above all: no descriptor is left
             raise PlatformError(f"carrying out {request.method}", errno=error.errno or 0) from error
+        finally:
+            self._keep()
 
     def _carry_out(self, request: Request, caller: Caller) -> object:
         match request:
@@ -382,7 +401,7 @@ class Daemon:
             raise ControlError(f"{vhid.name}: {self._stacks.why_absent(vhid.netns)}")
         return vhid, stack
 
-    def _attach(self, name: str, attachment: str | int | None) -> VhidStatus:
+    def _attach(self, name: str, attachment: Attachment | None) -> VhidStatus:
         """Let addresses live elsewhere; when they cannot, nothing changes. Raises ControlError."""
         vhid, stack = self._served(name)
         former = self._config
@@ -412,11 +431,11 @@ class Daemon:
         return status
 
 
-def _attachment(request: Attach) -> str | int:
-    """Where to. Raises ControlError unless exactly one place is named."""
+def _attachment(request: Attach) -> Attachment:
+    """Where to. Raises ControlError unless exactly one place is named, and PlatformError."""
     if (request.netns is None) == (request.pid is None):
         raise ControlError("attach: name either a network namespace or a process")
-    return request.netns if request.netns is not None else request.pid or 0
+    return request.netns if request.netns is not None else process_of(request.pid or 0)
 
 
 def _without(config: DaemonConfig, netns: Sequence[str]) -> DaemonConfig:

@@ -5,42 +5,61 @@ A container that is not there refuses its groups; nothing is known here of how t
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from carpio.config.model import Process
 from carpio.core.model import InstanceKey
 from carpio.errors import PlatformError
 from carpio.runtime.namespace import NAMED_NAMESPACES, Namespace
 from carpio.runtime.place import Guest
 from carpio.runtime.settings import StateFile
 
-__all__ = ["Attachment", "Guests", "attachment_text"]
+__all__ = ["Attachment", "Guests", "process_of"]
 
-Attachment: TypeAlias = str | int
+Attachment: TypeAlias = str | Process
 """A namespace by its name, or a process that lives in it."""
 
 _GUEST_FILES: Final = "guest-{}-*.json"
+_BEGINNING: Final = 19
+"""Where /proc/PID/stat tells when the process began, counted behind its name (proc(5))."""
 
 
-def attachment_text(attachment: Attachment) -> str:
-    """Return what people call it."""
-    return attachment if isinstance(attachment, str) else f"process {attachment}"
+def process_of(number: int) -> Process:
+    """Return the process that has the number now. Raises PlatformError when there is none."""
+    try:
+        status = Path(f"/proc/{number}/stat").read_bytes()
+    except OSError as error:
+        raise PlatformError(
+            f"process {number}",
+            errno=error.errno or 0,
+            remedy="name one that runs in the container",
+        ) from error
+    return Process(number, int(status.rpartition(b")")[2].split()[_BEGINNING]))
+
+
+def _open_network(process: Process) -> int:
+    """Open the namespace in which the process lives. Raises PlatformError."""
+    try:
+        if process_of(process.number) == process:
+            return os.open(f"/proc/{process.number}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, PlatformError) as error:
+        if error.errno not in (errno.ENOENT, errno.ESRCH):
+            raise PlatformError(str(process), errno=error.errno or 0) from error
+    raise PlatformError(
+        f"{process} has ended",
+        remedy="attach the group to another one, or `carpio detach` it",
+    )
 
 
 def _namespace_of(attachment: Attachment) -> Namespace:
     """Open the namespace that is meant. Raises PlatformError."""
     if isinstance(attachment, str):
         return Namespace(attachment)
-    try:
-        descriptor = os.open(f"/proc/{attachment}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise PlatformError(
-            f"process {attachment}",
-            errno=error.errno or 0,
-            remedy="name one that runs in the container",
-        ) from error
+    descriptor = _open_network(attachment)
     try:
         return Namespace.of_descriptor(descriptor)
     finally:
@@ -57,14 +76,11 @@ class Guests:
         self._wanted: dict[InstanceKey, Attachment] = {}
         self._guests: dict[Attachment, Guest] = {}
         self._why: dict[Attachment, PlatformError] = {}
-        self._ended: set[Attachment] = set()
-        """Processes that are gone: their number may be another's one day."""
         self._has_cleaned = False
 
     def want(self, attachments: Mapping[InstanceKey, Attachment]) -> None:
         """From now on these groups live elsewhere, all others at home."""
         self._wanted = dict(attachments)
-        self._ended &= set(attachments.values())
 
     def __iter__(self) -> Iterator[Guest]:
         return iter(self._guests.values())
@@ -76,9 +92,7 @@ class Guests:
             return None
         guest = self._guests.get(attachment)
         if guest is None:
-            raise self._why.get(attachment) or PlatformError(
-                f"{attachment_text(attachment)} is not there"
-            )
+            raise self._why.get(attachment) or PlatformError(f"{attachment} is not there")
         return guest
 
     def files(self) -> list[int]:
@@ -107,8 +121,6 @@ class Guests:
         """Leave a container in good order, as far as it is there."""
         for attachment, guest in list(self._guests.items()):
             if guest is lost:
-                if isinstance(attachment, int) and not guest.is_alive():
-                    self._ended.add(attachment)
                 del self._guests[attachment]
         lost.leave()
 
@@ -133,26 +145,21 @@ class Guests:
         if namespace.identity == self._home.identity:
             namespace.close()
             raise PlatformError(
-                f"{attachment_text(attachment)} is where the interface itself is",
+                f"{attachment} is where the interface itself is",
                 remedy="name a container with a network namespace of its own, or `carpio detach`",
             )
         return namespace
 
     def _open(self, attachment: Attachment) -> Guest:
-        if attachment in self._ended:
-            raise PlatformError(
-                f"{attachment_text(attachment)} has ended",
-                remedy="attach the group to another one, or `carpio detach` it",
-            )
         namespace = self._opened(attachment)
         if not namespace.is_inhabited():
             namespace.close()
-            raise PlatformError(f"the jail of {attachment_text(attachment)} is gone")
-        process = attachment if isinstance(attachment, int) else None
+            raise PlatformError(f"the jail of {attachment} is gone")
+        process = attachment if isinstance(attachment, Process) else None
         try:
             return Guest(namespace, self._home, self._directory, process)
         except OSError as error:
-            raise PlatformError(attachment_text(attachment), errno=error.errno or 0) from error
+            raise PlatformError(str(attachment), errno=error.errno or 0) from error
 
     def close(self) -> None:
         """Leave all containers in good order."""
@@ -165,7 +172,7 @@ class Guests:
         if self._has_cleaned:
             return
         self._has_cleaned = True
-        wanted = {attachment_text(one) for one in self._wanted.values()}
+        wanted = {str(one) for one in self._wanted.values()}
         for path in sorted(self._directory.glob(_GUEST_FILES.format(self._home.identity))):
             _clean(path, self._home, wanted)
 
@@ -187,7 +194,8 @@ def _clean(path: Path, home: Namespace, wanted: Collection[str]) -> None:
         return
     kind, _, number = where.partition(" ")
     try:
-        namespace = _namespace_of(int(number) if kind == "process" and number else where)
+        is_process = kind == "process" and number
+        namespace = _namespace_of(process_of(int(number)) if is_process else where)
     except (PlatformError, ValueError):
         path.unlink(missing_ok=True)
         return

@@ -68,6 +68,36 @@ class Namespace:
             made.forget_name()
         return made
 
+    @classmethod
+    def again(cls, name: str, identity: str, *, has_name: bool) -> Namespace:
+        """Open one that was known before, and no other of its name. Raises PlatformError."""
+        namespace = cls(name) if has_name else cls._of_inhabitant(name)
+        try:
+            if namespace.identity == identity:
+                return namespace
+        except OSError as error:
+            namespace.close()
+            raise PlatformError(
+                f"entering network namespace {name}", errno=error.errno or 0
+            ) from error
+        namespace.close()
+        raise PlatformError(f"network namespace {name} is another one now")
+
+    @classmethod
+    def _of_inhabitant(cls, link: str) -> Namespace:
+        """Open one without a name by a process that lives there. Raises PlatformError."""
+        for process in _processes_in(link):
+            with suppress(OSError):
+                descriptor = os.open(f"/proc/{process}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    made = cls.__new__(cls)
+                    made._be(None, os.dup(descriptor))
+                    made.forget_name()
+                    return made
+                finally:
+                    os.close(descriptor)
+        raise PlatformError(f"network namespace {link} is gone")
+
     def forget_name(self) -> None:
         """Be called by its number, as one that ip-netns(8) does not know."""
         self.name, self.has_name = self.link, False

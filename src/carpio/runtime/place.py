@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from carpio.config.model import Process
 from carpio.core.model import InstanceKey
 from carpio.errors import PlatformError
 from carpio.runtime import inventory as host
@@ -81,7 +82,7 @@ class Guest(Place):
     """
 
     def __init__(
-        self, namespace: Namespace, home: Namespace, directory: Path, process: int | None = None
+        self, namespace: Namespace, home: Namespace, directory: Path, process: Process | None = None
     ) -> None:
         """Open sockets there. The namespace is closed with this place. Raises PlatformError.
 
@@ -94,10 +95,10 @@ class Guest(Place):
         self._monitor: socket.socket | None = None
         try:
             if process is not None:
-                self._pidfd = _open_process(process, namespace)
+                self._pidfd = _open_process(process.number, namespace)
             name = f"guest-{home.identity}-{namespace.identity}.json"
             self._state = StateFile(directory / name)
-            self._state.groups = {"at": f"process {process}" if process else str(namespace.name)}
+            self._state.groups = {"at": str(process or namespace.name)}
             self._state.save()
             super().__init__(namespace, self._state)
             self._monitor = namespace.call(lambda: open_route_socket(MONITOR_GROUPS))

@@ -17,7 +17,6 @@ from carpio.control.messages import (
 from carpio.control.network import Configuration, GroupConfiguration, GroupName
 from carpio.core.model import EngineView, InstanceKey, InstanceView, Nanoseconds, State
 from carpio.runtime.claims import Claim
-from carpio.runtime.guests import attachment_text
 from carpio.wire.ethernet import format_mac
 
 __all__ = ["WallClock", "absent_status", "configuration", "demotion_status", "vhid_status"]
@@ -92,7 +91,7 @@ def vhid_status(
 
 
 def _attached(config: VhidConfig) -> str | None:
-    return None if config.attach is None else attachment_text(config.attach)
+    return None if config.attach is None else str(config.attach)
 
 
 def absent_status(config: VhidConfig, why: str) -> VhidStatus:

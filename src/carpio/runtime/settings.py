@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from carpio.errors import PlatformError
 from carpio.runtime.namespace import Namespace
+from carpio.runtime.own_file import read_own, write_own
 from carpio.runtime.rtnetlink import RouteSocket, set_ipv4_setting
 
 __all__ = ["Settings", "StateFile"]
@@ -35,7 +34,7 @@ class StateFile:
         self.settings: dict[str, tuple[int, int]] = {}
         self.groups: dict[str, str] = {}
         try:
-            found = json.loads(_read_own(path))
+            found = json.loads(read_own(path))
             self.settings = {str(k): (int(a), int(b)) for k, (a, b) in found["settings"].items()}
             self.groups = {str(k): str(v) for k, v in found["groups"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -48,17 +47,8 @@ class StateFile:
 
     def save(self) -> None:
         """Write atomically; readable by the owner alone. Raises PlatformError."""
-        new = self._path.with_suffix(".new")
         text = json.dumps({"settings": self.settings, "groups": self.groups}, indent=1)
-        try:
-            self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            new.unlink(missing_ok=True)
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(text + "\n")
-            new.replace(self._path)
-        except OSError as error:
-            raise PlatformError(f"writing {self._path}", errno=error.errno or 0) from error
+        write_own(self._path, f"{text}\n".encode())
 
     def remove(self) -> None:
         """Forget everything."""
@@ -149,16 +139,6 @@ class Settings:
                 remedy="mount /proc/sys writable for the daemon: IPv6 settings have no other way",
             )
         self._routes.require([set_ipv4_setting(index, name, value)])
-
-
-def _read_own(path: Path) -> str:
-    """Return a regular file of this user; never waits. Raises OSError or ValueError."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(path, flags), encoding="utf-8") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        return file.read()
 
 
 def _read(key: str) -> int:

@@ -12,7 +12,7 @@ import hmac
 import logging
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from carpio.config.model import DaemonConfig
 from carpio.core.effects import Effect, ReportDemotion, ReportDrop, ReportTransition
@@ -23,6 +23,8 @@ from carpio.core.events import (
     ConfigurationReplaced,
     DatagramReceived,
     DeadlineReached,
+    DemotionAdjusted,
+    DemotionCleared,
     Event,
     LinkWentDown,
     LinkWentUp,
@@ -96,10 +98,12 @@ class Stack:
         clock: Clock,
         entropy: Entropy,
         guard: Guard | None = None,
+        demoted: Mapping[str, int] | None = None,
     ) -> None:
         """Claim the namespace. Raises PlatformError, also when another daemon serves it.
 
-        Where the kernel cannot guard, the groups are refused until it can.
+        Where the kernel cannot guard, the groups are refused until it can. `demoted` holds by how
+        much for which causes it begins demoted.
         """
         self.namespace = namespace
         self.claims = Claims()
@@ -127,6 +131,8 @@ class Stack:
         """Name and master of every interface, by index, as of the last look."""
         self._performer = Performer(self._plane, self._plane.settle, self._carpdevs)
         self._inbox: deque[Event] = deque()
+        self.demoted: dict[str, int] = dict(demoted or {})
+        """What requests added to the demotion number, by cause."""
         self._refusals: dict[InstanceKey, str] = {}
         self._next_look = clock.now()
         self._look_at_latest = clock.now()
@@ -139,6 +145,8 @@ class Stack:
         adopted = self._adopt()
         self._look(self._instances)
         engine_config = self._config.engine_config(self.namespace.name)
+        shares = [DemotionAdjusted(cause, value) for cause, value in self.demoted.items()]
+        self._inbox.extendleft(reversed(shares))  # before anything is advertised
         self._inbox.appendleft(Started(config=engine_config, resumed=tuple(adopted)))
         self._remember_groups()
         self.turn()
@@ -197,6 +205,12 @@ class Stack:
 
     def submit(self, event: Event) -> None:
         """Hand over an event from outside (control) and act on it."""
+        if isinstance(event, DemotionAdjusted):
+            value = self.demoted.pop(event.cause, 0) + event.delta
+            if value:
+                self.demoted[event.cause] = value
+        elif isinstance(event, DemotionCleared):
+            self.demoted.pop(event.cause, None)
         self._inbox.append(event)
         self.turn()
 

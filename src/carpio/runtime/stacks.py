@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,7 @@ class Stacks:
         self._stacks: dict[str | None, Stack] = {}
         self._awaited: dict[str, str] = {}
         """Namespaces with groups that are not there, or not to be had: each with the reason."""
+        self._demoted: dict[str | None, Mapping[str, int]] = {}
         self._next_check = clock.now()
 
     def __iter__(self) -> Iterator[Stack]:
@@ -55,6 +56,15 @@ class Stacks:
 
     # -- coming and going ------------------------------------------------------------------
 
+    def begin_demoted(self, demotions: Mapping[str | None, Mapping[str, int]]) -> None:
+        """Let namespaces of these names be demoted, by cause, when they are served first."""
+        self._demoted = dict(demotions)
+
+    @property
+    def demotions(self) -> dict[str | None, Mapping[str, int]]:
+        """By how much, and for which causes, requests demoted which namespace."""
+        return self._demoted | {one.namespace.name: dict(one.demoted) for one in self}
+
     def make(self, names: Iterable[str | None], config: DaemonConfig) -> list[Stack]:
         """Claim namespaces, without starting. Raises PlatformError with all given back."""
         made: list[Stack] = []
@@ -68,6 +78,17 @@ class Stacks:
         self.add(made)
         return made
 
+    def make_nameless(self, namespaces: Iterable[Namespace], config: DaemonConfig) -> list[str]:
+        """Claim namespaces that no name leads to; return those that cannot be had, and say why."""
+        lost: list[str] = []
+        for namespace in namespaces:
+            try:
+                self.add([self._claim(namespace, config)])
+            except PlatformError as error:
+                log.error("carpio: its groups are given up: %s: %s", namespace.name, error)
+                lost.append(str(namespace.name))
+        return lost
+
     def await_missing(self, names: Iterable[str | None]) -> None:
         """Serve these namespaces as soon as they are there; forget earlier ones to wait for."""
         wanted = [name for name in names if name is not None and name not in self._stacks]
@@ -80,7 +101,16 @@ class Stacks:
         """Make a stack; the namespace is closed with it, or when it cannot be made."""
         try:
             state = StateFile(STATE_DIRECTORY / f"netns-{namespace.identity}.json")
-            return Stack(namespace, config, state, self._clock, random.SystemRandom())
+            made = Stack(
+                namespace,
+                config,
+                state,
+                self._clock,
+                random.SystemRandom(),
+                demoted=self._demoted.get(namespace.name),
+            )
+            self._demoted.pop(namespace.name, None)
+            return made
         except BaseException:
             namespace.close()
             raise
