@@ -7,6 +7,7 @@ here.configure(on("eth0", SetVhid(1, state="master"), shared(vhid=1)))
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,9 +36,11 @@ from carpio.control.network import (
     SettingsResult,
     Step,
 )
+from carpio.lab.namespaces import ip
+from carpio.lab.topology import Lab
 from carpio.runtime.namespace import Namespace
 
-__all__ = ["Place", "descriptors_of", "namespace_of", "on", "place_of", "shared"]
+__all__ = ["Place", "descriptors_of", "namespace_of", "on", "place_of", "shared", "tenant"]
 
 _T = TypeVar("_T")
 _ALIKE: Final = 5
@@ -106,6 +109,26 @@ def namespace_of(pid: int) -> Iterator[Namespace]:
         yield namespace
     finally:
         namespace.close()
+
+
+@contextmanager
+def tenant(lab: Lab) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a namespace without a name, with a cable to the switch."""
+    command = ("unshare", "--net", "sh", "-c", "echo; exec cat")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        ip(
+            *("link", "add", "name", "port-t", "type", "veth"),
+            *("peer", "name", "eth0", "netns", str(process.pid)),
+            namespace=lab.switch,
+        )
+        ip("link", "set", "port-t", "master", "br0", "up", namespace=lab.switch)
+        try:
+            yield process
+        finally:
+            process.stdin.close()
 
 
 def on(interface: str, *steps: Step) -> Line:

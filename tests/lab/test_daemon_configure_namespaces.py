@@ -5,15 +5,21 @@ from __future__ import annotations
 import errno
 import itertools
 import resource
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.helpers.configuring import Place, descriptors_of, namespace_of, on, place_of, shared
+from tests.helpers.configuring import (
+    Place,
+    descriptors_of,
+    namespace_of,
+    on,
+    place_of,
+    shared,
+    tenant,
+)
 from tests.helpers.daemon_lab import QUICK
 from tests.helpers.lab import need
 from tests.helpers.life import (
@@ -139,26 +145,6 @@ def test_role_is_passed_on_when_the_namespace_goes(
     assert len(film.bow_outs("b")) == 1
     assert film.adverts("a")
     assert film.wrong == []
-
-
-@contextmanager
-def tenant(lab: Lab) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a namespace without a name, with a cable to the switch."""
-    command = ("unshare", "--net", "sh", "-c", "echo; exec cat")
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdout.readline()
-        ip(
-            *("link", "add", "name", "port-t", "type", "veth"),
-            *("peer", "name", "eth0", "netns", str(process.pid)),
-            namespace=lab.switch,
-        )
-        ip("link", "set", "port-t", "master", "br0", "up", namespace=lab.switch)
-        try:
-            yield process
-        finally:
-            process.stdin.close()
 
 
 def test_namespace_without_a_name_is_served_until_nobody_lives_there(lab: Lab, node: Node) -> None:
