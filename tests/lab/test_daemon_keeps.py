@@ -65,15 +65,16 @@ def test_groups_addresses_and_settings_are_there_after_a_stop_and_a_start(a: Con
 def test_restart_at_once_goes_on_as_master_and_nobody_notices(
     a: Console, lab: Lab, capture: Capture, flood: Callable[[int], Flood]
 ) -> None:
+    a.did("ifconfig eth0 vhid 1 advbase 2")  # so that a busy machine starts the next one in time
     with capture:
         a.become_master()
-        second = start(lab["b"], config(group(SHARED4, SHARED6, advskew=100)))
+        second = start(lab["b"], config(group(SHARED4, SHARED6, advbase=2, advskew=100)))
         second.daemon.wait_for_log("INIT -> BACKUP")
         with flood(500), Probe(lab) as probe:
             time.sleep(0.5)
             a = restarted(a, kill=True)
             a.wait_for("MASTER", timeout_s=1)
-            time.sleep(1.2)
+            time.sleep(2.2)
     assert a.said()[-1:] == ["carp: 1@eth0: INIT -> MASTER (resumed)"]
     for probed in probe.records.values():
         assert len(probed.sent) > 1000
@@ -170,12 +171,13 @@ def test_damaged_record_stops_nothing_and_the_files_count(a: Console) -> None:
 def test_demotion_holds_from_the_first_advert_of_the_next_daemon_on(
     a: Console, capture: Capture
 ) -> None:
+    a.did("ifconfig eth0 vhid 1 advbase 2")
     a.become_master()
     a.node.ask("demote", cause="maintenance", delta=50)
     with capture:
         a = restarted(a, kill=True)
         a.wait_for("MASTER", timeout_s=1)
-        time.sleep(1.5)
+        time.sleep(2.5)
         assert a.node.ask("status")["demotion"]["causes"] == [{"cause": "maintenance", "value": 50}]
     heard = Film(capture, SHARED4, SHARED6).adverts("a")
     assert {one.advert.advskew for one in heard} == {50}
