@@ -3,6 +3,8 @@ do."""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from tests.helpers.jail_lab import make_root, need_jails
 from tests.helpers.life import Film, Node, start, wait_for
 
 from carpio.control.network import AddAddress, SetVhid
+from carpio.jail.registry import FileRegistry
 from carpio.lab.flood import Flood
 from carpio.lab.namespaces import ip
 from carpio.lab.observe import Capture
@@ -198,3 +201,18 @@ def test_jails_have_their_addresses_after_a_restart_of_the_daemon(
     film = Film(capture, "10.77.0.100/32")
     assert len(film.claims("a")) > 100
     assert film.wrong == []
+
+
+def test_address_of_a_jail_that_ended_meanwhile_goes_with_the_next_command(
+    a: Console, tmp_path: Path
+) -> None:
+    assert a(f"jail -f {tmp_path}/jail.conf -c cured").status == 0
+    record = FileRegistry(tmp_path / "jails", lambda _: None).find("cured")
+    assert record is not None
+    assert record.holder is not None
+    a.node.daemon.kill9()
+    os.kill(record.holder.pid, signal.SIGKILL)
+    a = Console(start(a.node.host, ""))
+    assert a.groups() == [(1, 3, 100)]
+    wait_for(lambda: a("jail -R nothing").status == 1 and not a.groups(), "the address is off")
+    assert not record_of(a.node.host.namespace).exists()

@@ -100,6 +100,15 @@ def test_what_cannot_be_written_is_told_once_and_tried_again(
     assert keeper(directory).recall(FILES)[0] == running(with_groups(None))
 
 
+def test_name_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, told: Callable[[], list[str]]
+) -> None:
+    one = keeper(tmp_path)
+    one.keep(running(with_groups("\udcff")), [])
+    assert len(told()) == 1
+    assert not one.path.exists()
+
+
 @pytest.mark.parametrize("damage", [b"", b"\xff", b"[" * 100_000, b'{"version": 9}'])
 def test_damaged_file_is_told_and_the_files_count(
     tmp_path: Path, told: Callable[[], list[str]], damage: bytes

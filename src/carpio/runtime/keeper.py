@@ -97,7 +97,7 @@ class Keeper:
             return
         try:
             self._write(self._record(running, namespaces))
-        except PlatformError as error:
+        except (PlatformError, ValueError) as error:  # the latter: a name that is no UTF-8
             if str(error) != self._trouble:
                 log.error(
                     "carpio: what was configured at run time works, and will be as before when the "
