@@ -42,6 +42,7 @@ __all__ = [
     "config",
     "footprint",
     "group",
+    "kept_by",
     "lost",
     "start",
     "wait_for",
@@ -100,6 +101,11 @@ def write_config(host: Host, text: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(text)
     return path
+
+
+def kept_by(host: Host) -> Path:
+    """Return where the daemon of a host keeps what was configured at run time."""
+    return Path("/run/carpio") / f"kept-{Namespace(host.namespace).identity}.json"
 
 
 def lost(record: ProbeRecord) -> list[int]:

@@ -24,6 +24,7 @@ from tests.helpers.life import (
     config,
     footprint,
     group,
+    kept_by,
     lost,
     start,
     wait_for,
@@ -306,7 +307,7 @@ def arp_settings(host: Host, interface: str) -> list[str]:
 def test_killed_daemon_between_two_requests_leaves_what_the_next_one_cleans(
     lab: Lab, capture: Capture, flood: Callable[[int], Flood]
 ) -> None:
-    """Its file is empty: nobody is left who wants the groups, or could remove them."""
+    """Its file is empty and the record is lost: nobody is left who wants the groups."""
     host = lab["a"]
     node = start(host, "")
     before = settled_footprint(host)
@@ -316,6 +317,7 @@ def test_killed_daemon_between_two_requests_leaves_what_the_next_one_cleans(
             node.wait_for_state("MASTER")
             here.configure(on("eth0", SetVhid(2), shared(ADDED4, vhid=2)))
         node.daemon.kill9()
+        kept_by(host).unlink()
         again = start(host, "")
         wait_for(lambda: footprint(host) == before, "everything is clean", 3)
         cleaned_ns = time.time_ns()

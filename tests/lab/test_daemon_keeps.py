@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from tests.helpers.bsd_lab import Console
-from tests.helpers.life import SHARED4, SHARED6, Film, config, group, lost, start
+from tests.helpers.life import SHARED4, SHARED6, Film, config, group, kept_by, lost, start
 
 from carpio.lab.flood import Flood
 from carpio.lab.observe import Capture
 from carpio.lab.probe import Probe
 from carpio.lab.topology import Lab
-from carpio.runtime.namespace import Namespace
 
 FIRST = "vhid 1 pass 'carpio life' 10.77.0.100/24 alias"
 SECOND = "inet6 2001:db8:77::100/64 vhid 1"
-
-
-def record_of(console: Console) -> Path:
-    """Return where the daemon of a host keeps what no file says."""
-    return Path("/run/carpio") / f"kept-{Namespace(console.node.host.namespace).identity}.json"
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def a(lab: Lab) -> Iterator[Console]:
     console = Console(start(lab["a"], "")).make_quick()
     console.did(f"ifconfig eth0 {FIRST}", f"ifconfig eth0 {SECOND}")
     yield console
-    record_of(console).unlink(missing_ok=True)
+    kept_by(console.node.host).unlink(missing_ok=True)
 
 
 def restarted(console: Console, text: str = "", *, kill: bool = False) -> Console:
@@ -52,7 +45,7 @@ def test_groups_addresses_and_settings_are_there_after_a_stop_and_a_start(a: Con
     a.wait_for("MASTER")
     a.wait_for("MASTER", 9, timeout_s=12)
     told, settings = a.did("ifconfig -k eth0"), a.did("sysctl net.inet.carp")
-    assert record_of(a).stat().st_mode & 0o777 == 0o600
+    assert kept_by(a.node.host).stat().st_mode & 0o777 == 0o600
     a = restarted(a)
     a.wait_for("MASTER")
     a.wait_for("MASTER", 9, timeout_s=12)
@@ -109,7 +102,7 @@ def test_what_was_removed_stays_removed_also_of_the_file(a: Console) -> None:
     text = config(group(vhid=3, interface="eth0", name="kept"))
     a = restarted(a, "")
     a.did("ifconfig eth0 10.77.0.100 -alias", "ifconfig eth0 inet6 2001:db8:77::100 -alias")
-    assert not record_of(a).exists()
+    assert not kept_by(a.node.host).exists()
     text = config(group("10.77.0.103/24", vhid=3), group("10.77.0.104/24", vhid=4))
     a = restarted(a, text)
     assert a.groups() == [(3, 1, 0), (4, 1, 0)]
@@ -118,7 +111,7 @@ def test_what_was_removed_stays_removed_also_of_the_file(a: Console) -> None:
     assert a.groups() == [(4, 1, 0)]
     a.did("reload --discard")
     assert a.groups() == [(3, 1, 0), (4, 1, 0)]
-    assert not record_of(a).exists()
+    assert not kept_by(a.node.host).exists()
     a = restarted(a, text)
     assert a.groups() == [(3, 1, 0), (4, 1, 0)]
 
@@ -149,14 +142,14 @@ def test_files_that_changed_count_for_what_they_say_and_the_rest_stays(a: Consol
 
 
 def test_what_is_saved_is_not_recorded_any_more(a: Console) -> None:
-    assert record_of(a).exists()
+    assert kept_by(a.node.host).exists()
     assert a("save --yes").status == 0
-    assert not record_of(a).exists()
+    assert not kept_by(a.node.host).exists()
 
 
 def test_damaged_record_stops_nothing_and_the_files_count(a: Console) -> None:
     assert a.node.daemon.terminate() == 0
-    record = record_of(a)
+    record = kept_by(a.node.host)
     for damage in (b"", b"\xff{]", b'{"version": 2}', record.read_bytes()[:-40]):
         record.write_bytes(damage)
         length = len(a.log)

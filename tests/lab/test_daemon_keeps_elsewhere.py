@@ -14,7 +14,7 @@ import pytest
 from tests.helpers.bsd_lab import Console
 from tests.helpers.configuring import Place, namespace_of, on, shared, tenant
 from tests.helpers.jail_lab import make_root, need_jails
-from tests.helpers.life import Film, Node, start, wait_for
+from tests.helpers.life import Film, Node, kept_by, start, wait_for
 
 from carpio.control.network import AddAddress, SetVhid
 from carpio.jail.registry import FileRegistry
@@ -40,12 +40,7 @@ def node(lab: Lab) -> Iterator[Node]:
     """A daemon with an empty file on the router, a host without groups."""
     yield start(lab.router, "")
     lab.router.shut_down()
-    record_of(lab.router.namespace).unlink(missing_ok=True)
-
-
-def record_of(netns: str) -> Path:
-    """Return where the daemon of a namespace keeps what no file says."""
-    return Path("/run/carpio") / f"kept-{Namespace(netns).identity}.json"
+    kept_by(lab.router).unlink(missing_ok=True)
 
 
 def restarted(node: Node, *, kill: bool = False) -> Node:
@@ -102,7 +97,7 @@ def test_group_of_a_namespace_without_a_name_is_found_by_who_lives_there(
     node = start(node.host, "")
     assert node.ask("status")["vhids"] == []
     assert "is gone" in node.daemon.log
-    assert not record_of(node.host.namespace).exists()
+    assert not kept_by(node.host).exists()
 
 
 def test_new_namespace_of_the_same_name_has_nothing_of_the_old_one(lab: Lab, node: Node) -> None:
@@ -171,7 +166,7 @@ def a(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Con
     console.node.host.run("ip", "link", "set", "j1", "up")
     yield console
     console("jail -R '*'")
-    record_of(lab["a"].namespace).unlink(missing_ok=True)
+    kept_by(lab["a"]).unlink(missing_ok=True)
 
 
 def test_jails_have_their_addresses_after_a_restart_of_the_daemon(
@@ -215,4 +210,4 @@ def test_address_of_a_jail_that_ended_meanwhile_goes_with_the_next_command(
     a = Console(start(a.node.host, ""))
     assert a.groups() == [(1, 3, 100)]
     wait_for(lambda: a("jail -R nothing").status == 1 and not a.groups(), "the address is off")
-    assert not record_of(a.node.host.namespace).exists()
+    assert not kept_by(a.node.host).exists()
