@@ -272,3 +272,19 @@ def test_directory_that_cannot_be_made_is_told_with_the_remedy() -> None:
         "carpio lab run: make the directory /proc/nowhere/run-1: No such file or directory; "
         "choose another --out\n"
     )
+
+
+@pytest.mark.parametrize("size", ["300k", "1200k"])
+def test_full_disk_is_told(size: str, tmp_path: Path) -> None:
+    need("ip", "tcpdump", "mount")
+    mount = f'mount -t tmpfs -o size={size} none "$0" && exec "$@"'
+    words = command("run", "graceful", "--short", "--out", str(tmp_path / "out"))
+    done = subprocess.run(
+        ("unshare", "--mount", "sh", "-c", mount, str(tmp_path), *words),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "is full; make room, or choose another --out, and run it again" in done.stderr
+    assert "Traceback" not in done.stderr

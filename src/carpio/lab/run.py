@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -41,6 +42,8 @@ RESULT_FILE: Final = "result.json"
 CAPTURE_FILE: Final = "capture.pcapng"
 MOST_PROBED: Final = 4
 MOST_FLOODED: Final = 12
+SCARCE: Final = 65_536
+"""Free bytes of a disk that is as good as full."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +87,33 @@ def run_scenario(scenario: Scenario, options: Options, say: Callable[[str], None
     needs = (need for peer in peers.values() for need in peer.needs)
     check_requirements(tuple(dict.fromkeys(("ip", "tcpdump", "nft", *needs))))
     sysctls = HARDENED if options.sysctls == "hardened" else KERNEL_DEFAULTS
-    with Lab(plan=scenario.plan, sysctls=sysctls, out=options.directory) as lab:
-        evidence = _Observation(lab, scenario, peers, options).of_play(say)
-    say("judging")
-    result = assess(evidence)
-    if options.keep_capture:
-        merge_to_pcapng(evidence.files, options.directory / CAPTURE_FILE)
-    for path in evidence.files.values():
-        path.unlink()
-    write_result(result, options.directory / RESULT_FILE)
-    if write_pages(result, options.directory, say):
-        say(f"report: {options.directory / 'report.html'}")
+    with _disk_explained(options.directory):
+        with Lab(plan=scenario.plan, sysctls=sysctls, out=options.directory) as lab:
+            evidence = _Observation(lab, scenario, peers, options).of_play(say)
+        say("judging")
+        result = assess(evidence)
+        if options.keep_capture:
+            merge_to_pcapng(evidence.files, options.directory / CAPTURE_FILE)
+        for path in evidence.files.values():
+            path.unlink()
+        write_result(result, options.directory / RESULT_FILE)
+        if write_pages(result, options.directory, say):
+            say(f"report: {options.directory / 'report.html'}")
     return result
+
+
+@contextmanager
+def _disk_explained(directory: Path) -> Iterator[None]:
+    """Raise CarpioError when a run fails because a file could not be written, or is not there."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.filename or directory}: {error.strerror}"
+        if directory.exists() and shutil.disk_usage(directory).free < SCARCE:
+            what = f"the disk of {directory} is full"
+        raise CarpioError(
+            f"{what}; make room, or choose another --out, and run it again"
+        ) from error
 
 
 class _Observation:
