@@ -185,7 +185,7 @@ def test_closed_streams_and_a_full_disk_are_no_reason_for_a_traceback() -> None:
     command = f"'{CARPIO}' version >&- 2>&-; '{CARPIO}' version > /dev/full"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == ExitStatus.FAILED
-    assert done.stderr.endswith("No space left on device\n")
+    assert done.stderr.endswith("No space left on device; make room on the disk\n")
     assert "Traceback" not in done.stderr
 
 

@@ -354,3 +354,17 @@ def test_an_interface_that_no_host_has_is_told(run, tmp_path: Path):
     outcome = run("sim", "a.toml", "b.toml", "--scenario", "mine.toml")
     assert outcome.exit_status == 2
     assert "mine.toml:5: fault[0].interface: 'eth7' is not usable; write eth0" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("nowhere/x.svg", "nowhere/x.svg: No such file or directory; see that it exists, or the"),
+        (".", ": Is a directory; name a file in it"),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_told(run, file: str, told: str):
+    outcome = run("sim", "a.toml", "b.toml", "--svg", file)
+    assert outcome.exit_status == 1
+    assert told in outcome.stderr
+    assert "Errno" not in outcome.stderr
