@@ -74,3 +74,11 @@ def test_passphrases_do_not_leave_the_machine():
 def test_a_scheduler_that_is_not_there_is_told():
     with pytest.raises(ClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"):
         explore_on_cluster(SEARCH, "tcp://127.0.0.1:9", progress=print, patience_s=0.2)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "", "tcp://10.0.0.1", "10.0.0.1:port"])
+def test_what_is_no_address_of_a_scheduler_is_told_at_once(address: str):
+    with pytest.raises(
+        ClusterError, match=r"is no scheduler; write it like tcp://10\.0\.0\.1:8786"
+    ):
+        explore_on_cluster(SEARCH, address, progress=lambda _: None)

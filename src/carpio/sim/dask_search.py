@@ -7,6 +7,7 @@ which is all that a search depends on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -18,6 +19,7 @@ from carpio.wire.auth import Key
 
 __all__ = ["ClusterError", "explore_on_cluster", "without_secrets"]
 
+_ADDRESS: Final = re.compile(r"(?:[a-z]+://)?[^/\s]+:\d{1,5}")
 _PARCEL: Final = 16
 """Seeds that a worker is given at once."""
 _AHEAD: Final = 4
@@ -65,6 +67,8 @@ def without_secrets(search: Search) -> Search:
 
 
 def _client(address: str, patience_s: float) -> Any:
+    if not _ADDRESS.fullmatch(address):  # Dask finds out late, and not in all versions in peace
+        raise ClusterError(f"{address!r} is no scheduler; write it like tcp://10.0.0.1:8786")
     try:
         from distributed import Client
     except ImportError as error:
