@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -128,6 +133,31 @@ def test_a_failing_seed_is_kept_and_its_command_replays_it(run, tmp_path: Path):
     again = run(*replay["command"].split()[1:], "--json")
     assert again.exit_status == 1
     assert json.loads(again.stdout)["violations"][0]["what"] == "wrong MAC"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path, number: int):
+    words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "2")
+    search = subprocess.Popen(
+        (Path(sys.executable).parent / "carpio", *words),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert search.stderr is not None
+    said = search.stderr.readline()
+    assert "of 400 seeds" in said
+    if number == signal.SIGINT:
+        os.killpg(search.pid, number)
+    else:
+        search.send_signal(number)
+    begun = time.monotonic()
+    said = search.stderr.read()  # to the end, which comes when no process of it is left
+    assert time.monotonic() - begun < 3
+    assert search.wait() == {signal.SIGINT: 1, signal.SIGTERM: 143}.get(number, -number)
+    assert "Traceback" not in said
+    search.stderr.close()
 
 
 def test_the_list_has_every_scenario_with_what_it_teaches(run):

@@ -78,23 +78,32 @@ class Campaign:
             self.failing.append(outcome)
 
 
-def explore(search: Search, *, cores: int, progress: Callable[[Campaign], None]) -> Campaign:
-    """Run all seeds on `cores` processes; `progress` is told after each."""
+def explore(
+    search: Search,
+    *,
+    cores: int,
+    progress: Callable[[Campaign], None],
+    prepare: Callable[[], None] | None = None,
+) -> Campaign:
+    """Run all seeds on `cores` processes; `progress` is told after each.
+
+    Each process begins with `prepare`.
+    """
     campaign = Campaign()
-    for outcome in _outcomes(search, cores):
+    for outcome in _outcomes(search, cores, prepare):
         campaign.add(outcome)
         progress(campaign)
     return campaign
 
 
-def _outcomes(search: Search, cores: int) -> Iterator[Outcome]:
+def _outcomes(search: Search, cores: int, prepare: Callable[[], None] | None) -> Iterator[Outcome]:
     """Yield the outcomes in the order of the seeds."""
     seeds = range(search.first, search.first + search.seeds)
     if cores < 2:
         yield from (try_seed(search, seed) for seed in seeds)
         return
     # a child must not inherit threads or sockets of who called us
-    with get_context("spawn").Pool(cores) as pool:
+    with get_context("spawn").Pool(cores, prepare) as pool:
         yield from pool.imap(partial(try_seed, search), seeds, chunksize=_CHUNK)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import shlex
+import signal
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from carpio.cli.environment import Environment
@@ -22,6 +26,8 @@ from carpio.sim.units import exact, shown
 __all__ = ["run"]
 
 _SCHEMA: Final = 1
+_PR_SET_PDEATHSIG: Final = 1
+"""<linux/prctl.h>"""
 _SHRUNK: Final = 5
 """Failing seeds that are shrunk; each takes some dozen runs."""
 _DIRECTORY: Final = "sim-failures"
@@ -50,13 +56,35 @@ def run(
         campaign = explore_on_cluster(search, arguments.dask, progress=progress)
     else:
         cores = arguments.jobs or len(os.sched_getaffinity(0))
-        campaign = explore(search, cores=min(cores, arguments.seeds), progress=progress)
+        cores = min(cores, arguments.seeds)
+        with _leaving_in_order():
+            campaign = explore(search, cores=cores, progress=progress, prepare=_end_with_parent)
     replays = _keep(arguments, environment, search, campaign)
     if arguments.json:
         environment.say(json.dumps(_as_json(search, campaign, replays)))
     else:
         _tell(environment, search, campaign, replays)
     return ExitStatus.FAILED if campaign.failing else ExitStatus.DONE
+
+
+@contextmanager
+def _leaving_in_order() -> Iterator[None]:
+    """Let SIGTERM end the processes of a search, too."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end_with_parent() -> None:
+    """Leave ^C to the parent, and end with it, however it ends. For a process of a search."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _progress(environment: Environment, seeds: int) -> Callable[[Campaign], None]:
@@ -117,7 +145,7 @@ def _tell(
         ("BROKEN", campaign.broken),
     ):
         for kind, count in counts.items():
-            environment.say(f"{title}: {kind.value}, in {count:,} seeds")
+            environment.say(f"{title}: {kind.value}, in {count:,} seed{'s' * (count > 1)}")
     for outcome, command, scenario in replays:
         environment.say("")
         environment.say(f"seed {outcome.seed}: {', '.join(one.value for one in outcome.broken)}")
