@@ -65,3 +65,13 @@ def test_an_interval_too_long_for_one_lost_advert_is_told():
 
 def test_a_host_that_preempts_anyway_is_no_matter_of_lost_adverts():
     assert advice(host("a", 200), host("b", 0)) == []
+
+
+def test_an_address_of_two_groups_is_told():
+    first, second = pair()
+    moved = tuple(replace(one, vhid=9) for one in second.config.instances)
+    other = HostSetup(name="b", config=engine_config(*moved, preempt=True))
+    (one, *_) = lint([first, other])
+    assert one.group == "9@eth0"
+    assert one.what.endswith(" is in 1@eth0, too")
+    assert advice(first, second) == []

@@ -5,7 +5,7 @@ Each rule looks at one group over all its hosts. Knows no world: nothing is simu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Final, TypeAlias
@@ -65,11 +65,27 @@ def lint(setups: Sequence[HostSetup]) -> list[Advice]:
             member = _Member(setup.name, config, setup.config.allow, rank)
             groups.setdefault(name, []).append(member)
     return [
-        Advice(name, what, remedy)
-        for name, members in groups.items()
-        for rule in _RULES
-        for what, remedy in rule(members)
+        *_two_groups(groups),
+        *(
+            Advice(name, what, remedy)
+            for name, members in groups.items()
+            for rule in _RULES
+            for what, remedy in rule(members)
+        ),
     ]
+
+
+def _two_groups(groups: Mapping[str, _Group]) -> Iterator[Advice]:
+    """An address has one virtual MAC; `groups` are named VHID@SEGMENT."""
+    holders: dict[tuple[str, str], str] = {}
+    for name, members in groups.items():
+        wire = name.partition("@")[2]
+        addresses = [one.address for member in members for one in member.config.addresses]
+        for address in dict.fromkeys(map(str, addresses)):
+            other = holders.setdefault((wire, address), name)
+            if other != name:
+                what = f"{address} is in {other}, too"
+                yield Advice(name, what, "give it one vhid on all hosts; else it has two MACs")
 
 
 def _alone(group: _Group) -> Iterator[tuple[str, str]]:
