@@ -45,6 +45,24 @@ def test_both_families_are_explored_together():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("preempt", [True, False])
+@pytest.mark.parametrize(
+    "horizon",
+    [
+        Horizon(deadlines=1, delay=0, in_order=True, is_frugal=True),
+        Horizon(deadlines=2, faults=1, is_frugal=True),
+        Horizon(faults=0, is_frugal=True),
+    ],
+    ids=["two faults and losses", "a fault and delays", "delays"],
+)
+def test_nothing_is_broken_with_three_hosts_and_more_orders(horizon: Horizon, preempt: bool):
+    result = explore_all(hosts(3, preempt=preempt), horizon)
+    assert (result.broken, result.way) == ("", ())
+    assert result.states > 5_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", [2, 3])
 @pytest.mark.parametrize("preempt", [True, False])
 def test_nothing_is_broken_with_two_faults(number: int, preempt: bool):

@@ -6,70 +6,30 @@ state. Time passes when a deadline is met, and only then. Deadlines that are clo
 order, and in one moment; adverts arrive in any order, or are lost, as long as none takes longer
 than `delay`. States are searched breadth first, so that what is broken is shown by one of the
 shortest ways to it.
+
+This is the plain exploration; `Economy` leaves out what comes to the same, for more hosts.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from operator import ge, itemgetter, le
 from typing import Final, NamedTuple, TypeAlias
 
-from carpio.core.election import interval
 from carpio.core.engine import Engine
 from carpio.core.model import EngineConfig
+from carpio.sim.complaints import Complaints, too_long
+from carpio.sim.economy import Economy
+from carpio.sim.horizon import Horizon, Progress, Result
 from carpio.sim.premises import Bounds
-from carpio.sim.reaction import FAULTS, Act, Advert, EngineMaker, Host
+from carpio.sim.reaction import Act, Advert, EngineMaker, Host
 from carpio.sim.stance import Outcome, Stance, Stances
-from carpio.sim.units import shown
+from carpio.sim.telling import told
 
 __all__ = ["Horizon", "Progress", "Result", "explore_all"]
 
 _STEPS_TO_TELL: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Horizon:
-    """How far to look. Times are in nanoseconds."""
-
-    deadlines: int = 6
-    """Of each host."""
-    faults: int = 2
-    """Begun in all; that they end is not counted."""
-    has_losses: bool = True
-    """Any number of adverts can be lost, each for one host; they do not count as faults."""
-    kinds: tuple[Act, ...] = FAULTS
-    """Of faults."""
-    lateness: int = 20_000_000
-    """Deadlines within this time are met in any order: longer than the turns after a bow-out."""
-    delay: int = 500_000_000
-    """An advert takes at most so long; 0: it arrives before time passes."""
-    in_order: bool = False
-    """Adverts of one host to another one do not overtake each other."""
-
-    @classmethod
-    def of(cls, hosts: int) -> Horizon:
-        """Return what can be explored in minutes with so many hosts."""
-        if hosts < 3:
-            return cls()
-        return cls(has_losses=False, delay=0, in_order=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What was found."""
-
-    hosts: int
-    states: int
-    transitions: int
-    depth: int
-    """Steps of the longest of the shortest ways."""
-    questions: int
-    """Different ones that were put to the engine."""
-    broken: str = ""
-    way: tuple[str, ...] = ()
-    """How to come there, step by step."""
 
 
 class Message(NamedTuple):
@@ -105,8 +65,6 @@ class Step(NamedTuple):
 
 Budget: TypeAlias = tuple[int, ...]
 """What is left: faults, and deadlines of each host."""
-Progress: TypeAlias = Callable[[int, int, int], None]
-"""Told of states, transitions, and states that wait."""
 
 
 def explore_all(
@@ -117,19 +75,20 @@ def explore_all(
     engine: EngineMaker = Engine,
 ) -> Result:
     """Look at all that hosts with these configurations, of one group, can come to."""
-    return _Exploration(configs, horizon or Horizon.of(len(configs)), engine).run(progress)
+    horizon = horizon or Horizon.of(len(configs))
+    hosts = [Host(number, config, engine) for number, config in enumerate(configs)]
+    explorer = Economy if horizon.is_frugal else _Exploration
+    return explorer(hosts, horizon).run(progress)
 
 
 class _Exploration:
     """One search."""
 
-    def __init__(
-        self, configs: Sequence[EngineConfig], horizon: Horizon, engine: EngineMaker
-    ) -> None:
-        self._hosts = [Host(number, config, engine) for number, config in enumerate(configs)]
-        self._bounds = Bounds.of([host.group for host in self._hosts])
+    def __init__(self, hosts: Sequence[Host], horizon: Horizon) -> None:
+        self._hosts = hosts
+        self._bounds = Bounds.of([host.group for host in hosts])
         self._horizon = horizon
-        self._wrongs: dict[tuple[Stance, ...], tuple[str, int]] = {}
+        self._wrong = Complaints(self._bounds).of
         self._known: dict[World, list[Budget]] = {}
         self._came_from: dict[World, World] = {}
         self._transitions = 0
@@ -152,7 +111,11 @@ class _Exploration:
                 if not self._transitions % _STEPS_TO_TELL:
                     progress(len(self._known), self._transitions, len(waiting))
                 if step.broken:
-                    return self._result(depth + 1, step.broken, (*self._way(world), _told(step)))
+                    return self._result(
+                        depth + 1,
+                        step.broken,
+                        (*self._way(world), told(step.host, step.what, step.detail)),
+                    )
                 if self._is_news(step.world, step.left):
                     self._came_from.setdefault(step.world, world)
                     waiting.append((step.world, step.left, depth + 1))
@@ -164,6 +127,7 @@ class _Exploration:
             states=len(self._known),
             transitions=self._transitions,
             depth=depth,
+            together=len({world.hosts for world in self._known}),
             questions=sum(host.asked for host in self._hosts),
             broken=broken,
             way=way,
@@ -188,7 +152,7 @@ class _Exploration:
         while world in self._came_from:
             before = self._came_from[world]
             step = next(step for step in self._steps(before, plenty) if step.world == world)
-            steps.append(_told(step))
+            steps.append(told(step.host, step.what, step.detail))
             world = before
         return tuple(reversed(steps))
 
@@ -215,7 +179,7 @@ class _Exploration:
             stance = world.hosts[to]
             outcome = stance.hears(advert)
             yield Step("hears", to, message, self._after(rest, to, outcome), left, outcome.broken)
-            if interval(advert.advbase, advert.advskew) == stance.rank.interval:
+            if stance.has_rank_of(advert):
                 outcome = stance.hears(advert._replace(equal=True))
                 after = self._after(rest, to, outcome)
                 yield Step("hears what equals its own", to, message, after, left, outcome.broken)
@@ -308,48 +272,6 @@ class _Exploration:
             return World(world.hosts, world.flight, calm, calm)
         return world
 
-    def _wrong(self, hosts: tuple[Stance, ...]) -> tuple[str, int]:
-        """Return what may not stay as it is, and for how long it may."""
-        found = self._wrongs.get(hosts)
-        if found is None:
-            found = self._wrongs[hosts] = self._judged(hosts)
-        return found
-
-    def _judged(self, hosts: tuple[Stance, ...]) -> tuple[str, int]:
-        if any(one.is_mute for one in hosts):
-            return "", 0  # not every pair delivers
-        masters = [number for number, one in enumerate(hosts) if one.is_master]
-        able = [number for number, one in enumerate(hosts) if one.is_able]
-        if len(masters) > 1:
-            return f"two masters, {_names(masters)},", self._bounds.two
-        if not masters:
-            what = f"no master, and {_names(able)} could be one," if able else ""
-            return what, self._bounds.none
-        mine = hosts[masters[0]].rank
-        for number in able:
-            rank = hosts[number].rank
-            if rank.preempt and rank.interval < mine.interval:
-                what = f"{_names(masters)} is master, {_names([number])} is better and preempts,"
-                return what, self._bounds.best
-        return "", 0
-
     def _complaint(self, world: World, passed: int) -> str:
         """Say what would last too long if so much time passed."""
-        what, bound = self._wrong(world.hosts)
-        is_over = what and passed - world.start > bound
-        return f"{what} for more than {shown(bound)}" if is_over else ""
-
-
-def _names(numbers: Sequence[int]) -> str:
-    return " and ".join("abcdefgh"[number] for number in numbers)
-
-
-def _told(step: Step) -> str:
-    name, detail = _names([step.host]), step.detail
-    if isinstance(detail, int):
-        return f"{shown(detail)} pass, {name}: {step.what}"
-    if detail is None:
-        return f"{name}: {step.what}"
-    advert = detail.advert
-    what = "bow-out" if advert.bow_out else f"advert {advert.advbase}/{advert.advskew}"
-    return f"{name}: {step.what}: {_names([detail.sender])}'s {what}, IPv{advert.family}"
+        return too_long(self._wrong(world.hosts), passed - world.start)

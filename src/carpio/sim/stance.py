@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from carpio.core.election import Rank
+from carpio.core.election import Rank, interval
 from carpio.core.model import State
 from carpio.sim.reaction import Act, Advert, Host, Now
 
@@ -45,6 +45,7 @@ class Stance:
         self.is_able = self.is_up and now is not None and not now.refused
         self.due = None if now is None else now.due
         self.rank = stances.rank(now)
+        self.role = stances.role(self)
         self._stances = stances
         self._later: dict[int, Stance] = {}
         self._heard: dict[Advert, Outcome] = {}
@@ -68,6 +69,10 @@ class Stance:
     def hears_itself(self, advert: Advert) -> Outcome:
         """Return what comes of an advert of its own that comes back."""
         return self._done(Act.ECHO, advert._replace(equal=True))
+
+    def has_rank_of(self, advert: Advert) -> bool:
+        """Return whether it could have sent the same advert."""
+        return interval(advert.advbase, advert.advskew) == self.rank.interval
 
     @cached_property
     def deadline(self) -> Outcome:
@@ -105,7 +110,7 @@ class Stances:
     def __init__(self, host: Host) -> None:
         self.host = host
         self._known: dict[Now | None, Stance] = {}
-        self._ranks: dict[int, Rank] = {}
+        self._roles: dict[tuple[object, ...], int] = {}
 
     def of(self, now: Now | None) -> Stance:
         """Return the one stance that is `now`; None: off."""
@@ -113,6 +118,11 @@ class Stances:
         if found is None:
             found = self._known[now] = Stance(self, now)
         return found
+
+    def role(self, stance: Stance) -> int:
+        """Return a number for all that complaints depend on."""
+        role = (stance.is_master, stance.is_able, stance.is_mute, stance.rank)
+        return self._roles.setdefault(role, len(self._roles))
 
     def rank(self, now: Now | None) -> Rank:
         """Return what the election compares."""

@@ -44,6 +44,9 @@ def own_tasks() -> list[Task]:
         addresses=(VirtualAddress(address.ip, address.network.prefixlen),),
     )
     with_losses = Horizon(faults=1, delay=0, in_order=True)
+    two_faults = Horizon(deadlines=1, delay=0, in_order=True, is_frugal=True)
+    delayed = Horizon(faults=0, is_frugal=True)
+    delayed_fault = Horizon(faults=1, deadlines=2, is_frugal=True)
     return [
         Task(
             title=f"{number} hosts {'with' if preempt else 'without'} preempt",
@@ -53,7 +56,10 @@ def own_tasks() -> list[Task]:
             ),
             horizon=horizon,
         )
-        for number, horizon in ((2, Horizon.of(2)), (3, with_losses), (3, Horizon.of(3)))
+        for number, horizon in (
+            (2, Horizon.of(2)),
+            *((3, one) for one in (with_losses, two_faults, delayed_fault, Horizon.of(3), delayed)),
+        )
         for preempt in (True, False)
     ]
 

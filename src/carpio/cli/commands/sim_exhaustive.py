@@ -54,9 +54,10 @@ def run(
 
 def _told(horizon: Horizon, result: Result) -> str:
     losses = "any number of losses" if horizon.has_losses else "no losses"
+    delay = f"up to {horizon.delay / 1e9:g} s" if horizon.delay else "no time"
     return (
         f"{horizon.deadlines} deadlines each, {horizon.faults} of "
-        f"{len(horizon.kinds)} kinds of faults, {losses}: "
+        f"{len(horizon.kinds)} kinds of faults, {losses}, adverts take {delay}: "
         f"{result.states:,} states, {result.transitions:,} transitions, "
         f"{result.depth} steps deep, {result.questions:,} questions to the engine"
     )

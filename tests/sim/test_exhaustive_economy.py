@@ -1,0 +1,153 @@
+"""The frugal exploration finds what the plain one finds, with less."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+from tests.helpers.builders import engine_config, group
+
+from carpio.core.model import EngineConfig, State
+from carpio.core.table import RULES, Rule, Step, Trigger
+from carpio.sim.exhaustive import Horizon, explore_all
+from carpio.sim.reaction import FAULTS, Act
+
+SKEWS = (0, 80, 160)
+# the plain one copies adverts later, the frugal one when they are sent
+KINDS = tuple(kind for kind in FAULTS if kind is not Act.ECHO)
+FEW = (Act.CRASH, Act.LINK_DOWN, Act.DEMOTE)
+
+
+def hosts(number: int, *, preempt: bool = True) -> list[EngineConfig]:
+    return [engine_config(group(advskew=skew), preempt=preempt) for skew in SKEWS[:number]]
+
+
+@pytest.mark.parametrize("preempt", [True, False])
+@pytest.mark.parametrize(
+    ("number", "horizon"),
+    [
+        (2, Horizon(faults=1, kinds=KINDS)),
+        (2, Horizon(faults=2, deadlines=1, delay=0, in_order=True, kinds=(*FEW, Act.MUTE))),
+        (2, Horizon(faults=1, kinds=KINDS, has_losses=False)),
+        (3, Horizon(faults=0, deadlines=4)),
+        (3, Horizon(faults=1, deadlines=1, delay=0, in_order=True, kinds=KINDS)),
+        (3, Horizon(faults=2, deadlines=1, delay=0, in_order=True, kinds=FEW, has_losses=False)),
+    ],
+    ids=[
+        "one fault",
+        "two faults",
+        "no losses",
+        "three hosts",
+        "three hosts, one fault",
+        "three hosts, two faults",
+    ],
+)
+def test_hosts_come_to_the_same_as_in_the_plain_exploration(
+    number: int, horizon: Horizon, preempt: bool
+):
+    configs = hosts(number, preempt=preempt)
+    plain = explore_all(configs, horizon)
+    frugal = explore_all(configs, replace(horizon, is_frugal=True))
+    assert (plain.broken, frugal.broken) == ("", "")
+    assert plain.together > 20
+    assert frugal.together == plain.together
+    assert frugal.states <= plain.states
+    assert frugal.transitions < plain.transitions
+
+
+def test_copies_and_adverts_that_come_back_lead_to_more():
+    horizon = Horizon(faults=1, deadlines=2, is_frugal=True)
+    without = explore_all(hosts(2), replace(horizon, kinds=KINDS))
+    result = explore_all(hosts(2), horizon)
+    assert result.broken == ""
+    assert result.states > without.states
+
+
+def test_the_number_of_deadlines_limits_what_is_explored():
+    few = explore_all(hosts(3), Horizon(faults=0, deadlines=3, is_frugal=True))
+    many = explore_all(hosts(3), Horizon(faults=0, deadlines=6, is_frugal=True))
+    assert 100 < few.states < many.states
+    assert few.depth == 9
+
+
+BACKUP, MASTER = State.BACKUP, State.MASTER
+
+
+def broken(state: State, trigger: Trigger, rule: Rule | None) -> object:
+    rules = dict(RULES[state])
+    if rule is None:
+        del rules[trigger]
+    else:
+        rules[trigger] = rule
+    return MappingProxyType({**RULES, state: MappingProxyType(rules)})
+
+
+def without(step: Step, state: State, trigger: Trigger) -> Rule:
+    rule = RULES[state][trigger]
+    return replace(rule, steps=tuple(one for one in rule.steps if one is not step))
+
+
+MUTANTS = {
+    "stays master": (MASTER, Trigger.ADVERTISEMENT_BETTER, None, "two masters"),
+    "never takes over": (
+        BACKUP,
+        Trigger.MASTER_TIMED_OUT,
+        Rule(steps=(Step.LISTEN_FAMILY,)),
+        "no master",
+    ),
+    "does not preempt": (
+        BACKUP,
+        Trigger.PREEMPT_LIVING,
+        Rule(steps=(Step.LISTEN_FAMILY,)),
+        "is better and preempts",
+    ),
+    "does not release": (
+        MASTER,
+        Trigger.ADVERTISEMENT_BETTER,
+        without(Step.RELEASE, MASTER, Trigger.ADVERTISEMENT_BETTER),
+        "is not MASTER and did not release",
+    ),
+    "does not report": (
+        BACKUP,
+        Trigger.MASTER_TIMED_OUT,
+        without(Step.REPORT, BACKUP, Trigger.MASTER_TIMED_OUT),
+        "changed its state and did not report it",
+    ),
+    "advertises as BACKUP": (
+        BACKUP,
+        Trigger.ADVERTISEMENT_BETTER,
+        Rule(steps=(Step.ADVERTISE,)),
+        "is not MASTER",
+    ),
+    "stays master without a link": (MASTER, Trigger.LINK_LOST, None, "for more than"),
+}
+TAKES_LONG = "stays master without a link"
+"""With three hosts it takes more deadlines than a quick test has."""
+
+
+@pytest.mark.parametrize(
+    ("number", "mutant"),
+    [(2, name) for name in MUTANTS] + [(3, name) for name in MUTANTS if name != TAKES_LONG],
+)
+def test_an_engine_with_a_broken_table_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, number: int, mutant: str
+):
+    state, trigger, rule, found = MUTANTS[mutant]
+    # a patch of our own code: what is tested is that the search can fail
+    monkeypatch.setattr("carpio.core.instance.RULES", broken(state, trigger, rule))
+    horizon = Horizon(deadlines=4, faults=1, kinds=FEW, is_frugal=True)
+    if number > 2:
+        horizon = replace(horizon, delay=0, in_order=True)
+    result = explore_all(hosts(number), horizon)
+    assert found in result.broken
+    assert result.way
+
+
+def test_the_way_to_it_is_told_step_by_step(monkeypatch: pytest.MonkeyPatch):
+    rules = broken(MASTER, Trigger.ADVERTISEMENT_BETTER, None)
+    monkeypatch.setattr("carpio.core.instance.RULES", rules)
+    result = explore_all(hosts(2), Horizon(faults=1, is_frugal=True))
+    assert result.broken == "two masters, a and b, for more than 2.94s"
+    assert any("advert 1/80" in step or "advert 1/0" in step for step in result.way)
+    assert result.way[-1].endswith("pass, a: deadline")
