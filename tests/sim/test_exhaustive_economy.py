@@ -68,7 +68,8 @@ def test_the_number_of_deadlines_limits_what_is_explored():
     few = explore_all(hosts(3), Horizon(faults=0, deadlines=3, is_frugal=True))
     many = explore_all(hosts(3), Horizon(faults=0, deadlines=6, is_frugal=True))
     assert 100 < few.states < many.states
-    assert few.depth == 9
+    assert 6 <= few.depth <= 9
+    assert few.depth < many.depth
 
 
 BACKUP, MASTER = State.BACKUP, State.MASTER

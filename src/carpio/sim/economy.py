@@ -21,7 +21,7 @@ few are explored before it is known that they need not be.
 
 from __future__ import annotations
 
-from array import array
+from collections import deque
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -84,8 +84,8 @@ class Economy:
         ]
         self._shifts = range(0, _BITS * len(hosts), _BITS)
         self._known: Known = {}
-        self._waiting = [
-            [array("Q") for _ in range(horizon.faults + 1)]
+        self._waiting: list[list[deque[tuple[int, Cost]]]] = [
+            [deque() for _ in range(horizon.faults + 1)]
             for _ in range(horizon.deadlines * len(hosts) + 1)
         ]
         self._came: dict[tuple[int, Cost], tuple[int, Cost, list[Move]]] | None = None
@@ -100,45 +100,40 @@ class Economy:
         self._met = [(1 << at) + (1 << self._sum_at) for at in self._deadline_at]
         self._kept = ~(_SINCE_MASK | _COUNT << self._turn_at)
         """Of a cost, what stays."""
-        self._level = (_COUNT << self._sum_at) + (_COUNT << self._faults_at)
 
     def run(self, progress: Progress) -> Result:
         """Search until nothing is left or something is broken."""
         booted = [places.booted() for places in self._places]
         self._is_news(*self._named(booted, 0, 0))
-        depth = 0
         try:
-            for depth, layer in enumerate(self._waiting):
-                for faults, names in enumerate(layer):
-                    self._explore_each(names, depth, faults, progress)
+            for layer in self._waiting:
+                for states in layer:
+                    self._explore_each(states, progress)
         except _Broken as broken:
             if self._came is None:
                 return Economy(self._hosts, self._horizon, remembers=True).run(progress)
             way = [told(*move) for move in (*self._way(), *broken.moves)]
-            return self._result(depth, broken.what, tuple(way))
-        return self._result(depth, "", ())
+            return self._result(broken.what, tuple(way))
+        return self._result("", ())
 
-    def _explore_each(self, names: array[int], depth: int, faults: int, progress: Progress) -> None:
-        """Explore states with so many deadlines and faults, also those that are added meanwhile."""
-        at = (faults << self._faults_at) + (depth << self._sum_at)
-        done: dict[int, int] = {}
-        for number, name in enumerate(names):
+    def _explore_each(self, states: deque[tuple[int, Cost]], progress: Progress) -> None:
+        """Explore states of as many deadlines and faults, also those that are added meanwhile."""
+        number = 0
+        while states:
+            name, cost = self._now = states.popleft()
+            number += 1
             if not number % _STATES_TO_TELL:
-                progress(len(self._known), self._transitions, len(names) - number)
+                progress(len(self._known), self._transitions, len(states))
             known = self._known[name]
-            for cost in known if isinstance(known, tuple) else (known,):
-                if cost & self._level == at and done.get(name) != cost:
-                    done[name] = cost
-                    self._now = (name, cost)
-                    self._explore(name, cost)
-        del names[:]
+            if known == cost or (isinstance(known, tuple) and cost in known):
+                self._explore(name, cost)  # no cheaper way to it came meanwhile
 
-    def _result(self, depth: int, broken: str, way: tuple[str, ...]) -> Result:
+    def _result(self, broken: str, way: tuple[str, ...]) -> Result:
         return Result(
             hosts=len(self._hosts),
             states=len(self._known),
             transitions=self._transitions,
-            depth=depth,
+            depth=self._now[1] >> self._sum_at & _COUNT,
             together=self._count_together(),
             questions=sum(host.asked for host in self._hosts),
             broken=broken,
@@ -281,7 +276,7 @@ class Economy:
                     return False
             left = [one for one in others if ((one | guard) - cost) & guard != guard]
             self._known[name] = (*left, cost) if left else cost
-        self._waiting[cost >> self._sum_at & _COUNT][cost >> self._faults_at].append(name)
+        self._waiting[cost >> self._sum_at & _COUNT][cost >> self._faults_at].append((name, cost))
         return True
 
     def _remember(self, name: int, cost: Cost, moves: list[Move]) -> None:

@@ -48,7 +48,7 @@ class Result:
     states: int
     transitions: int
     depth: int
-    """Steps of the longest of the shortest ways."""
+    """Steps of the longest of the shortest ways; if it was frugal, deadlines of all hosts."""
     together: int
     """Different ones of what the hosts are, whatever is on its way."""
     questions: int
