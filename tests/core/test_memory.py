@@ -147,7 +147,7 @@ def test_nothing_that_is_kept_was_forgotten_here():
     kept = {"_vhid", "_entropy", "_authenticator", "_counter", "_sent"}
     assert set(Signer.__slots__) == kept
     assert set(SendHealth.__slots__) == {"_errors", "_successes"}
-    assert set(Announcer.__slots__) == {"_at", "_against", "_contradicted", "_advertisements"}
+    assert set(Announcer.__slots__) == {"_at", "_against", "_has_rival", "_left", "_advertisements"}
     assert set(DemotionLedger.__slots__) == {"_shares", "_total"}
     assert set(Tenure.__slots__) == {
         *("state", "since", "reason", "announcements", "advertise_at", "announcer"),

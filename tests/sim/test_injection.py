@@ -272,3 +272,11 @@ def test_a_master_that_loses_its_demotion_keeps_the_switch(seed: int):
         seed=seed,
     )
     assert not [one for one in report.findings if one.is_violation]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hosts_that_boot_together_do_not_mislead_the_switch_while_they_elect(seed: int):
+    """Each hears some that are worse and some that are better, all within a second."""
+    hosts = [host(f"h{number}", 3 * number, groups=4) for number in range(8)]
+    report = run(hosts, Scenario(), seed=seed, duration=12 * SECOND)
+    assert not [one for one in report.findings if one.is_violation]

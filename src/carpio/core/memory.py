@@ -32,7 +32,8 @@ class AnnouncerMemory(NamedTuple):
 
     at: tuple[Nanoseconds, ...]
     against: tuple[Nanoseconds, ...]
-    contradicted: tuple[Nanoseconds, ...]
+    has_rival: bool
+    left: int
     advertisements: int
 
 
@@ -116,7 +117,8 @@ def _remember_instance(instance: Instance) -> InstanceMemory:
         else AnnouncerMemory(
             tuple(announcer._at),
             tuple(announcer._against),
-            tuple(announcer._contradicted),
+            announcer._has_rival,
+            announcer._left,
             announcer._advertisements,
         ),
         master_down=tuple(tenure.master_down.items()),
@@ -146,7 +148,8 @@ def _recall_instance(instance: Instance, memory: InstanceMemory, demotion: int) 
         tenure.announcer = announcer = Announcer((), memory.since)
         announcer._at = list(memory.announcer.at)
         announcer._against = list(memory.announcer.against)
-        announcer._contradicted.extend(memory.announcer.contradicted)
+        announcer._has_rival = memory.announcer.has_rival
+        announcer._left = memory.announcer.left
         announcer._advertisements = memory.announcer.advertisements
     instance._tenure = tenure
     instance.due = tenure.due()

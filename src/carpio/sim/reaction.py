@@ -63,7 +63,7 @@ _POINTS: Final = 240
 _CAUSE: Final = "fault"
 _ENOBUFS: Final = 105
 _SOURCES: Final = {Family.IPV4: ip_address("192.0.2.9"), Family.IPV6: ip_address("fe80::9")}
-_ANNOUNCED: Final = AnnouncerMemory((), (), (), 1_000)
+_ANNOUNCED: Final = AnnouncerMemory((), (), False, 0, 1_000)
 """Nothing is left to announce."""
 
 

@@ -136,8 +136,9 @@ class Announcing(msgspec.Struct, frozen=True, kw_only=True):
     at: list[int]
     against: list[int]
     """Announcements against rivals."""
-    contradicted: list[int]
-    """When the last ones against rivals were made."""
+    has_rival: bool
+    left: int
+    """More of them, before the next advert."""
     advertisements: int
 
 
@@ -229,7 +230,8 @@ def _memory_of(one: InstanceMemory) -> Memory:
         else Announcing(
             at=list(one.announcer.at),
             against=list(one.announcer.against),
-            contradicted=list(one.announcer.contradicted),
+            has_rival=one.announcer.has_rival,
+            left=one.announcer.left,
             advertisements=one.announcer.advertisements,
         ),
         master_down=[(int(family), at) for family, at in one.master_down],
@@ -268,7 +270,8 @@ def _instance_memory(one: Memory) -> InstanceMemory:
         else AnnouncerMemory(
             tuple(map(Nanoseconds, announcer.at)),
             tuple(map(Nanoseconds, announcer.against)),
-            tuple(map(Nanoseconds, announcer.contradicted)),
+            announcer.has_rival,
+            announcer.left,
             announcer.advertisements,
         ),
         master_down=tuple((Family(family), Nanoseconds(at)) for family, at in one.master_down),
