@@ -17,7 +17,14 @@ def test_list_tells_scenarios_variants_and_topologies(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["crash", "--repeat", "0"], ["crash", "--sysctl", "odd"], ["crash", "--impl", "a="]],
+    [
+        [],
+        ["crash", "--repeat", "0"],
+        ["crash", "--sysctl", "odd"],
+        ["crash", "--impl", "a="],
+        ["crash", "--flood", "many"],
+        ["demo", "--events", "stop,flood"],
+    ],
     ids=" ".join,
 )
 def test_wrong_use_of_run_ends_with_status_64(arguments: list[str]) -> None:

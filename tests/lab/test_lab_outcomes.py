@@ -164,6 +164,13 @@ def test_takeover_before_the_limit_is_a_problem(tmp_path: Path) -> None:
     )
 
 
+def test_deposed_master_that_speaks_again_takes_over_too_early(tmp_path: Path) -> None:
+    preempted = START + S
+    frames = [from_b(START), from_a(preempted), from_b(preempted + 6 * MS), from_a(START + 2 * S)]
+    found = concluded(event("a"), [*frames, from_a(START + 4 * S)], tmp_path)
+    assert found.problems == ("b took over 1@lan 3384.6 ms before the protocol's limit",)
+
+
 def test_wrong_master_or_none_is_a_problem(tmp_path: Path) -> None:
     (nobody,) = concluded(event("b"), [from_a()], tmp_path).problems
     assert nobody == "master of 1@lan at the end is nobody, not b"

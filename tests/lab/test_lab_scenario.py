@@ -65,6 +65,21 @@ def test_first_variant_is_the_default_and_events_of_others_are_left_out(tmp_path
     assert read(FINE, tmp_path, FULL, "two").implementations == {"b": "naive"}
 
 
+def test_acts_are_chosen_and_events_without_a_name_stay(tmp_path: Path) -> None:
+    text = FINE.replace('title = "second"', 'title = "second"\nact = "crash"')
+    scenario = read(text, tmp_path, FULL, "two")
+    assert scenario.acts == ("crash",)
+    assert scenario.only(["crash"]) == scenario
+    assert [event.title for event in scenario.only([]).events] == 4 * ["first"]
+
+
+def test_time_to_expect_has_all_waits_and_grows_with_takeovers(tmp_path: Path) -> None:
+    scenario = read(FINE, tmp_path)
+    assert scenario.about_s > 4 * (2.0 + 3.0)
+    still = read(FINE.replace('master = "a"', 'master = "a"\ntakeover = false'), tmp_path)
+    assert still.about_s < scenario.about_s
+
+
 def test_unknown_variant_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no variant 'three'; there is one, two"):
         read(FINE, tmp_path, FULL, "three")
@@ -137,4 +152,5 @@ def test_scenario_that_comes_with_carpio_is_read_and_says_why(name: str, form: s
         scenario = read_scenario(scenario_path(name), form, variant)
         assert scenario.events
         assert len(scenario.why) > 80
-        assert not scenario.events[0].has_service_before
+        first_event = scenario.events[0]
+        assert not (first_event.has_service_before and first_event.masters)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +127,14 @@ def test_naive_host_is_caught_under_flood_and_no_frame_is_lost(
     assert tally.count(Verdict.WRONG_MAC) > 100
     assert tally.count(Verdict.RIGHT) == 0
     assert capture.dropped == 0
+
+
+def test_naive_host_that_is_told_to_leave_becomes_nothing_else(lab: Lab) -> None:
+    command = (sys.executable, "-m", "carpio.lab.naive", "--delay", "60", "eth0=10.77.0.50/24")
+    child = lab["a"].spawn(*command, "--", "sleep", "60", log="naive.log")
+    child.wait_for_log("holding")
+    assert child.terminate(5.0) == 0
+    assert "10.77.0.50" not in lab["a"].run("ip", "addr").stdout
 
 
 def test_merged_capture_holds_every_frame_and_tcpdump_reads_it(

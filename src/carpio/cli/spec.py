@@ -492,8 +492,9 @@ COMMANDS: Final = (
             "report.html and report.md, compare plays scenarios with several implementations and "
             "puts them side by side, report makes the pages of results again, list tells the "
             "scenarios and topologies, up builds a topology and stays, shell opens a shell on one "
-            "of its hosts, down ends it. demo is a story of eight events. "
-            "carpio lab run --help tells the arguments of run, and so on.",
+            "of its hosts, down ends it. demo proves that the judge can fail, then plays the "
+            "scenario demo, a story of eight events. carpio lab run --help tells the arguments of "
+            "run, and so on.",
             "Works as root, and for others where the kernel allows user namespaces. Nothing of the "
             "host is touched, labs run side by side, and whatever ends one leaves nothing behind.",
         ),

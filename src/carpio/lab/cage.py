@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -44,6 +44,7 @@ CAPABILITY_VERSION_3: Final = 0x20080522
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWPID = 0x20000, 0x10000000, 0x40000000, 0x20000000
 USER_NAMESPACE: Final = ("--user", "--map-current-user", "--keep-caps")
+LEAVE_S: Final = 10.0
 USER_REMEDY: Final = (
     "run it as root, or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1"
     " kernel.apparmor_restrict_unprivileged_userns=0 (whichever exists)"
@@ -65,19 +66,36 @@ def run_inside(arguments: Sequence[str]) -> int:
     child = start_inside(arguments, lifeline)
     os.close(lifeline)
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        child.send_signal(number)
-
-    before = signal.signal(signal.SIGTERM, pass_on)
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         while True:
             try:
                 return _status(child.wait())
             except KeyboardInterrupt:
                 continue  # the child has it as well, and cleans up
+    except SystemExit:
+        _end(child)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
         os.close(held)
+        child.wait()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Let the first process of the place clean up; `child` is the unshare that waits for it.
+
+    unshare blocks the signal. Whatever is left when the time is over goes with the lifeline.
+    """
+    with suppress(OSError):
+        for pid in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split():
+            os.kill(int(pid), signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(LEAVE_S)
 
 
 def start_inside(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -15,7 +13,7 @@ from typing import Final
 
 from carpio.errors import CarpioError, ConfigError
 from carpio.lab.cage import is_inside, prepare_place, run_inside
-from carpio.lab.result import Outcome, Result
+from carpio.lab.play import Progress, add_arguments, chosen, play, tell
 from carpio.lab.scenario import (
     FULL,
     SHORT,
@@ -50,11 +48,9 @@ def main(argv: list[str]) -> int:
             prepare_place()
         match action:
             case "demo":
-                from carpio.lab.demo import main as demo
+                from carpio.lab.demo import SUMMARY, demo
 
-                if os.geteuid() != 0 and not is_inside():
-                    return run_inside(argv)
-                return demo(arguments)
+                return demo(arguments, _Parser(prog="carpio lab demo", description=SUMMARY))
             case "list":
                 return _list(arguments)
             case "run":
@@ -125,10 +121,8 @@ def _run_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", default="", metavar="NAME", help="as carpio lab list tells")
     parser.add_argument("--short", action="store_true", help="play the short form")
-    parser.add_argument("--repeat", type=_positive, default=1, metavar="N", help="times to play")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where results and captures go")
     parser.add_argument("--no-capture", action="store_true", help="do not keep the captures")
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    add_arguments(parser)
     return parser
 
 
@@ -142,23 +136,17 @@ def _implementations(text: str) -> Mapping[str, str]:
     return chosen
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return int(text)
-
-
 def _run(arguments: list[str]) -> int:
-    options = _run_parser().parse_args(arguments)
+    parser = _run_parser()
+    options = parser.parse_args(arguments)
     form = SHORT if options.short else FULL
     scenario = read_scenario(scenario_path(options.scenario), form, options.variant)
+    scenario = chosen(scenario, options, parser)
     _check(scenario, options.impl)
     if not is_inside():
         out = options.out or Path(tempfile.mkdtemp(prefix=f"carpio-lab-{scenario.name}-"))
         return run_inside(("run", *arguments, *(() if options.out else ("--out", str(out)))))
-    results = _repeat(scenario, options, _repetition(arguments))
-    _print(results, options)
-    return 0 if all(result.outcome is Outcome.RIGHT for result in results) else 1
+    return _play(scenario, options, _repetition(arguments))
 
 
 def _check(scenario: Scenario, implementations: Mapping[str, str]) -> None:
@@ -183,42 +171,19 @@ def _repetition(arguments: list[str]) -> str:
     return f"carpio lab run {' '.join(words)}"
 
 
-def _repeat(scenario: Scenario, options: argparse.Namespace, command: str) -> list[Result]:
-    from carpio.lab.run import Options, run_scenario
+def _play(scenario: Scenario, options: argparse.Namespace, command: str) -> int:
+    from carpio.lab.run import Options
 
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        elapsed_s = time.monotonic() - began
-        print(f"[{elapsed_s:5.1f} s] {text}", file=sys.stderr, flush=True)
-
-    results = []
-    for number in range(1, options.repeat + 1):
-        directory = options.out / f"run-{number}"
-        if directory.exists():
-            raise CarpioError(f"{directory} exists; choose another --out")
-        if options.repeat > 1:
-            say(f"{scenario.name}, {number} of {options.repeat}")
-        run_options = Options(
-            directory=directory,
-            implementations=options.impl,
-            sysctls=options.sysctl,
-            keep_capture=not options.no_capture,
-            command=command,
-        )
-        result = run_scenario(scenario, run_options, say)
-        say(result.outcome.value)
-        results.append(result)
-    return results
-
-
-def _print(results: list[Result], options: argparse.Namespace) -> None:
-    from carpio.lab.summary import print_results, results_as_json
-
-    if options.json:
-        sys.stdout.write(results_as_json(results))
-    else:
-        print_results(results, options.out)
+    run_options = Options(
+        directory=options.out,
+        implementations=options.impl,
+        sysctls=options.sysctl,
+        keep_capture=not options.no_capture,
+        command=command,
+    )
+    progress = Progress(scenario.about_s * options.repeat)
+    results = play(scenario, options.repeat, run_options, progress.say)
+    return tell(results, options.out, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 
 It puts the shared addresses on the NIC, announces them as a kernel of the BSDs does, and only
 after a delay (the DELAY of comment 3 in that bug) takes them off and becomes COMMAND, which ties
-them to their group. Without COMMAND it holds them until SIGTERM. The lab uses it to prove that its
-judge can fail, and to show what that failure does to a network. Not for use outside of it.
+them to their group. SIGTERM ends it before that; without COMMAND nothing else does. The lab uses it
+to prove that its judge can fail, and to show what that failure does to a network. Not for use
+outside of it.
 """
 
 from __future__ import annotations
@@ -43,13 +44,10 @@ def main(argv: list[str]) -> int:
         _announce(interface, address)
     held = " ".join(address for _, address in places)
     print(f"naive: holding {held} on {' '.join({i: None for i, _ in places})}", flush=True)
-    if command:
-        signal.sigtimedwait(leaving, options.delay)
-    else:
-        signal.sigwait(leaving)
+    told = signal.sigtimedwait(leaving, options.delay) if command else signal.sigwait(leaving)
     for interface, address in places:
         ip("addr", "del", address, "dev", interface)
-    if command:
+    if told is None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, leaving)
         os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
     return 0

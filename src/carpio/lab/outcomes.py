@@ -114,17 +114,19 @@ def _takeover(findings: Findings, group: Group, played: Played) -> _Takeover | N
     if not new:
         return None
     last = new[-1]
-    starts = [at for at in findings.started_ns.get(last.host, ()) if at <= last.start_ns]
-    adverts = findings.adverts[group.name]
-    since_ns = starts[-1] if starts else 0
-    limit_ns = takeover_limit_before(last, adverts, findings.is_apart, since_ns)
     ended = [
         one.ending
         for one in findings.bench.masterships[group.name]
         if one.host != last.host and one.start_ns < last.start_ns
     ]
     silence = bool(ended) and ended[-1] is Ending.EXPIRED
-    return _Takeover(last, limit_ns, silence)
+    return _Takeover(last, _limit_ns(findings, group, last), silence)
+
+
+def _limit_ns(findings: Findings, group: Group, new: Mastership) -> int | None:
+    starts = [at for at in findings.started_ns.get(new.host, ()) if at <= new.start_ns]
+    adverts = findings.adverts[group.name]
+    return takeover_limit_before(new, adverts, findings.is_apart, starts[-1] if starts else 0)
 
 
 def _outcome(
@@ -176,6 +178,8 @@ def _problems(findings: Findings, event: Event, played: Played) -> Iterable[str]
     if not played.event.known:
         yield from _lies(findings, event, is_traffic=True)
     yield from _wrong_masters(event)
+    for group in findings.groups:
+        yield from _early(findings, group, played)
     for gap in event.gaps:
         if not gap.is_over and played.event.masters:
             yield f"{gap.address} does not answer at the end"
@@ -208,11 +212,18 @@ def _wrong_masters(event: Event) -> Iterable[str]:
             found.setdefault((outcome.masters, outcome.expected), []).append(outcome.group)
     for (masters, expected), groups in found.items():
         yield (f"master of {_some(groups)} at the end is {_and(masters)}, not {_and(expected)}")
-    for outcome in event.outcomes:
-        if outcome.after_limit_ms is not None and outcome.after_limit_ms < 0:
+
+
+def _early(findings: Findings, group: Group, played: Played) -> Iterable[str]:
+    """Tell each mastership that began too early, also of a host that had been master before."""
+    for one in findings.bench.masterships[group.name]:
+        if not played.start_ns <= one.start_ns < played.end_ns:
+            continue
+        limit_ns = _limit_ns(findings, group, one)
+        if limit_ns is not None and one.start_ns < limit_ns:
+            early_ms = (limit_ns - one.start_ns) / NS_PER_MS
             yield (
-                f"{outcome.took_over} took over {outcome.group}"
-                f" {-outcome.after_limit_ms:.1f} ms before the protocol's limit"
+                f"{one.host} took over {group.name} {early_ms:.1f} ms before the protocol's limit"
             )
 
 

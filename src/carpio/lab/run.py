@@ -36,7 +36,7 @@ from carpio.lab.stage import Stage
 from carpio.lab.topology import HARDENED, KERNEL_DEFAULTS, Lab, check_requirements
 from carpio.lab.transfer import TransferUnderWay
 
-__all__ = ["CAPTURE_FILE", "RESULT_FILE", "Options", "peers_for", "run_scenario"]
+__all__ = ["CAPTURE_FILE", "RESULT_FILE", "Options", "check_tools", "peers_for", "run_scenario"]
 
 RESULT_FILE: Final = "result.json"
 CAPTURE_FILE: Final = "capture.pcapng"
@@ -73,6 +73,12 @@ def peers_for(scenario: Scenario, chosen: Mapping[str, str]) -> dict[str, Peer]:
     return peers
 
 
+def check_tools(peers: Mapping[str, Peer]) -> None:
+    """Check that what the lab and the peers need is installed. Raises PlatformError."""
+    needs = (need for peer in peers.values() for need in peer.needs)
+    check_requirements(tuple(dict.fromkeys(("ip", "tcpdump", "nft", *needs))))
+
+
 def run_scenario(scenario: Scenario, options: Options, say: Callable[[str], None]) -> Result:
     """Play a scenario in a new lab, judge it, and write the result beside the capture.
 
@@ -84,8 +90,7 @@ def run_scenario(scenario: Scenario, options: Options, say: Callable[[str], None
         scenario = scenario.without_ipv6()
         if not scenario.plan.groups:
             raise CarpioError("ucarp knows IPv4 only; choose a scenario with IPv4 addresses")
-    needs = (need for peer in peers.values() for need in peer.needs)
-    check_requirements(tuple(dict.fromkeys(("ip", "tcpdump", "nft", *needs))))
+    check_tools(peers)
     sysctls = HARDENED if options.sysctls == "hardened" else KERNEL_DEFAULTS
     with _disk_explained(options.directory):
         with Lab(plan=scenario.plan, sysctls=sysctls, out=options.directory) as lab:

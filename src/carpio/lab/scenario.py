@@ -37,9 +37,12 @@ DIRECTORY: Final = Path(__file__).parent
 DEFAULT_WATCH_S: Final = 1.5
 DEFAULT_FLOOD: Final = 100
 MAX_FLOOD: Final = 50_000
+ABOUT_BUILDING_S: Final = 2.0
+ABOUT_TAKEOVER_S: Final = 1.8
+"""A mean: a power loss takes twice as long, a graceful stop nothing."""
 EVENT_KEYS: Final = (
     *("title", "do", "do_short", "master", "takeover", "watch", "watch_short", "gap", "service"),
-    *("apart", "times", "times_short", "only", "variant", "known"),
+    *("apart", "times", "times_short", "only", "variant", "known", "act"),
 )
 TOP_KEYS: Final = (
     *("title", "why", "topology", "flood", "flood_short", "probe", "transfer", "preempt", "delay"),
@@ -66,6 +69,8 @@ class Event:
     """Hosts that do not hear each other, or refuse what they hear, in this event."""
     known: str
     """A documented window in which packets (never claims) may be sent wrongly; empty: none."""
+    act: str = ""
+    """Name of the part of the story by which it can be chosen; empty: played always."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +106,25 @@ class Scenario:
     overrides: Mapping[str, Override] = field(default_factory=dict)
     variants: tuple[str, ...] = ()
     """All there are."""
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """The parts that can be chosen, in the order of the story."""
+        return tuple(dict.fromkeys(event.act for event in self.events if event.act))
+
+    @property
+    def about_s(self) -> float:
+        """How long it plays, roughly, for people who wait."""
+        seconds = ABOUT_BUILDING_S
+        for event in self.events:
+            seconds += event.watch_s + sum(action.seconds for action in event.actions)
+            seconds += ABOUT_TAKEOVER_S if event.takeover and event.masters else 0.0
+        return seconds
+
+    def only(self, acts: Collection[str]) -> Scenario:
+        """Return it with the events of these acts and those that are played always."""
+        events = tuple(one for one in self.events if not one.act or one.act in acts)
+        return replace(self, events=events)
 
     def without_ipv6(self) -> Scenario:
         """Return it with the IPv4 addresses of its groups only, and the groups that have some."""
@@ -299,6 +323,7 @@ def _events(table: Table, form: str, plan: Plan) -> Iterator[Event]:
         has_service_before=table.flag("service", default=True),
         apart=table.texts("apart"),
         known=table.text("known", ""),
+        act=table.text("act", ""),
     )
     times = table.number(_key(table, "times", form), 1, 1000, 1)
     if only == form:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from carpio.lab.result import SCHEMA, Event, GapSeen, Result
+from carpio.lab.result import SCHEMA, Event, GapSeen, Outcome, Result
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,10 +41,20 @@ def print_results(results: Sequence[Result], directory: Path) -> None:
         console = Console(highlight=False, width=TABLE_WIDTH)
     for number, result in enumerate(results, 1):
         _print_one(console, result, directory / f"run-{number}")
+        if len(results) > 1:
+            console.print(result.outcome.value.upper(), markup=False)
     if len(results) > 1:
         console.print(_spread_table(results))
-        wrong = sum(bool(result.problems) for result in results)
-        console.print(f"{wrong} of {len(results)} runs have problems.", markup=False)
+    console.print(_last_words(results), markup=False)
+
+
+def _last_words(results: Sequence[Result]) -> str:
+    bad = [result for result in results if result.outcome is not Outcome.RIGHT]
+    if not bad:
+        return "Nothing wrong."
+    word = "WRONG" if any(one.outcome is Outcome.WRONG for one in bad) else "NOT PROVED"
+    where = f" in {len(bad)} of {len(results)} runs" if len(results) > 1 else ""
+    return f"{word}: {sum(len(one.problems) for one in bad)} problem(s){where}, see above."
 
 
 def _print_one(console: Console, result: Result, directory: Path) -> None:
@@ -62,38 +73,51 @@ def _print_one(console: Console, result: Result, directory: Path) -> None:
         times = f" ({message.count} times)" if message.count > 1 else ""
         text = f"  {message.at_s:8.3f} s  {message.machine} kernel: {message.text}{times}"
         console.print(text, markup=False, soft_wrap=True)
+    for text in _facts(result, directory):
+        console.print(text, markup=False, soft_wrap=True)
+
+
+def _facts(result: Result, directory: Path) -> Iterable[str]:
     frames = sum(port.frames for port in result.captures)
-    console.print(
-        f"{frames:,} frames captured, {result.dropped} lost; of {result.proof.sent} forged claims"
-        f" the judge saw {result.proof.seen}; {directory / 'result.json'}",
-        markup=False,
-        soft_wrap=True,
+    observers = result.observers
+    _, high, longest = observers.prober_late_ms
+    cpu = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in observers.cpu_s.items())
+    yield (
+        f"{frames:,} frames captured, {result.dropped} lost; {observers.flood_sent:,} flood"
+        f" requests; of {result.proof.sent} forged claims the judge saw {result.proof.seen}"
     )
-    console.print(result.outcome.value.upper(), markup=False)
+    yield f"prober late by {high:.1f} ms (99 %), {longest:.1f} ms (worst); processor time: {cpu}"
+    files = ("result.json", *((result.capture_file,) if result.capture_file else ()))
+    yield f"in {directory}: {' and '.join(files)}"
 
 
-def _new_table() -> Table:
+def _new_table(title: str = "") -> Table:
     from rich import box
     from rich.table import Table
 
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def _table(result: Result) -> Table:
     table = _new_table()
-    for heading in ("event", "gap / limit", "who claimed addresses, with which MAC"):
+    for heading in ("event", "gap v4 / v6", "limit"):
         table.add_column(heading)
-    for heading in ("wrong", "master", "advert after limit"):
+    table.add_column("who claimed addresses,\nwith which MAC", no_wrap=True)
+    for heading in ("wrong", "master", "advert\nafter limit"):
         table.add_column(heading, justify="right")
+    table.add_column("verdict")
     for event in result.events:
         after = [o.after_limit_ms for o in event.outcomes if o.after_limit_ms is not None]
+        gaps = list(dict.fromkeys(_gap_texts(event)))
         table.add_row(
             event.title,
-            "\n".join(dict.fromkeys(map(_gap_text, event.gaps))) or "-",
+            "\n".join(gap for gap, _ in gaps) or "-",
+            "\n".join(limit for _, limit in gaps) or "-",
             "\n".join(_speakers(event)),
             str(_wrong(event)),
             "\n".join(dict.fromkeys(" ".join(o.masters) or "nobody" for o in event.outcomes)),
             f"{max(after):+.1f} ms" if after else "-",
+            "WRONG" if event.problems else "remark" if event.remarks else "ok",
         )
     return table
 
@@ -115,20 +139,42 @@ def _speakers(event: Event) -> Iterable[str]:
         yield f"and with {len(found) - MOST_SPEAKERS} more"
 
 
+def _gap_texts(event: Event) -> Iterable[tuple[str, str]]:
+    """Yield gaps and their limits as text, an address of each family in a line."""
+    for pair in zip_longest(*_by_family(event)):
+        gaps = [gap for gap in pair if gap is not None]
+        limits = dict.fromkeys(_limit_text(gap) for gap in gaps)
+        yield " / ".join(_gap_text(gap) for gap in gaps), " / ".join(limits)
+
+
+def _by_family(event: Event) -> tuple[list[GapSeen], list[GapSeen]]:
+    """Return the gaps of IPv4 addresses, and of IPv6 ones."""
+    return (
+        [gap for gap in event.gaps if ":" not in gap.address],
+        [gap for gap in event.gaps if ":" in gap.address],
+    )
+
+
 def _gap_text(gap: GapSeen) -> str:
-    if not gap.is_over:
-        return "no answer"
-    limit = "" if gap.limit_ms is None else f" / {gap.limit_ms:,.0f} ms"
-    return f"{gap.gap_ms:,.0f} ms{limit}"
+    return _time_text(gap.gap_ms) if gap.is_over else "no answer"
+
+
+def _limit_text(gap: GapSeen) -> str:
+    return "-" if gap.limit_ms is None else _time_text(gap.limit_ms)
+
+
+def _time_text(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
 
 
 def _spread_table(results: Sequence[Result]) -> Table:
-    table = _new_table()
-    table.add_column(f"{len(results)} repetitions: median / maximum")
-    for heading in ("gap", "advert after limit", "claims", "wrong", "problems"):
+    table = _new_table(f"{len(results)} repetitions: median / maximum")
+    table.add_column("event")
+    for heading in ("gap v4", "gap v6", "advert after limit", "claims", "wrong", "problems"):
         table.add_column(heading, justify="right")
     for column in zip(*(result.events for result in results), strict=True):
-        gaps = [gap.gap_ms for event in column for gap in event.gaps]
+        families = zip(*map(_by_family, column), strict=True)
+        gaps = [[gap.gap_ms for of_run in family for gap in of_run] for family in families]
         after = [
             outcome.after_limit_ms
             for event in column
@@ -138,8 +184,7 @@ def _spread_table(results: Sequence[Result]) -> Table:
         claims = [c.count for event in column for c in event.claims if c.kind != TRAFFIC]
         table.add_row(
             column[0].title,
-            _spread(gaps),
-            _spread(after),
+            *(_spread(values) for values in (*gaps, after)),
             f"{sum(claims):,}",
             str(sum(map(_wrong, column))),
             str(sum(bool(event.problems) for event in column)),
