@@ -19,12 +19,13 @@ from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any, Final
 
+from tests.helpers.one_wire import GroupAddresses, Judge, heard_adverts, host_frames
+
 from carpio.control.client import ControlClient
 from carpio.errors import ControlError
-from carpio.lab.evidence import host_frames
+from carpio.lab.court import Verdict
 from carpio.lab.gaps import ProbeRecord
 from carpio.lab.implementation import Group, carpio_command
-from carpio.lab.judge import GroupAddresses, Judge, Verdict, heard_adverts
 from carpio.lab.observe import Capture
 from carpio.lab.roles import HeardAdvert, Mastership
 from carpio.lab.sighting import Claim, Kind, sight
@@ -247,7 +248,7 @@ class Film:
 
     def masterships(self) -> tuple[Mastership, ...]:
         """Return who was master when, told from the advertisements."""
-        return self._judge.roles.masterships
+        return self._judge.masterships
 
     @property
     def wrong(self) -> list[Spoken]:

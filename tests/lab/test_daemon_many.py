@@ -6,8 +6,8 @@ import time
 
 import pytest
 from tests.helpers.life import SECOND_NS, Node, config, group, start, wait_for
+from tests.helpers.one_wire import host_frames
 
-from carpio.lab.evidence import host_frames
 from carpio.lab.observe import Capture
 from carpio.lab.probe import Probe
 from carpio.lab.sighting import Advert, Claim, Kind, sight

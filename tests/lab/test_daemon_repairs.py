@@ -31,11 +31,11 @@ from tests.helpers.daemon_lab import (
     rules_of,
     start,
 )
+from tests.helpers.one_wire import Tally, tally_of
 
-from carpio.lab.evidence import tally_of
+from carpio.lab.court import Verdict
 from carpio.lab.flood import Flood
 from carpio.lab.implementation import Group
-from carpio.lab.judge import Tally, Verdict
 from carpio.lab.namespaces import ip
 from carpio.lab.observe import AdvertWatch, Capture
 from carpio.lab.topology import SHARED_ADDRESSES, Host, Lab

@@ -14,9 +14,9 @@ import pytest
 from tests.helpers.bsd_lab import Console
 from tests.helpers.life import Film, start, wait_for
 
+from carpio.lab.court import Verdict
 from carpio.lab.flood import Flood
 from carpio.lab.implementation import carpio_command
-from carpio.lab.judge import Verdict
 from carpio.lab.observe import Capture
 from carpio.lab.topology import Lab
 

@@ -5,8 +5,7 @@ import struct
 import pytest
 from tests.helpers.lab import NIC, OWN, VIP, VIP6, VMAC, advert, arp, ipv4, na
 
-from carpio.lab.court import Bench, Docket, group_of
-from carpio.lab.judge import Verdict
+from carpio.lab.court import Bench, Docket, Verdict, group_of
 from carpio.lab.sighting import Advert, Claim, sight, virtual_mac, vrrp_mac_v6
 
 S = 1_000_000_000

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from tests.helpers.lab_result import NIC, VIP, VMAC, a_long_result, a_result, named
 
+from carpio.lab.court import Verdict
 from carpio.lab.html import page_of, template_text, write_page
 from carpio.lab.html_moments import Moment, Tone, group_to_show, moments_of, sequence_of
 from carpio.lab.html_topology import draw
 from carpio.lab.html_view import MARKS, duration_text, gap_row, view_of
-from carpio.lab.judge import Verdict
 from carpio.lab.markdown import markdown_of
 from carpio.lab.result import GapSeen, Kind, Outcome, Proof, Result
 

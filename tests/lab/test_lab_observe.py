@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.helpers.lab import NIC, arp
+from tests.helpers.one_wire import host_frames
 
-from carpio.lab.evidence import host_frames
 from carpio.lab.namespaces import socket_in
 from carpio.lab.observe import Capture
 from carpio.lab.topology import Host, Lab

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.helpers.lab import need
+from tests.helpers.one_wire import tally_of
 
 from carpio.errors import CarpioError, PlatformError
-from carpio.lab.evidence import tally_of
+from carpio.lab.court import Verdict
 from carpio.lab.flood import Flood
 from carpio.lab.gaps import gap_between
 from carpio.lab.implementation import Group, Naive, Ucarp
-from carpio.lab.judge import Verdict
 from carpio.lab.namespaces import NAMESPACE_DIRECTORY, add_namespace, remove_leftovers
 from carpio.lab.observe import AdvertWatch, Capture
 from carpio.lab.pcap import merge_to_pcapng, read_pcap

@@ -1,24 +1,45 @@
-"""Judges the claims of many groups on several networks. Pure: frames in, verdicts out.
+"""Judges every claim of the groups' addresses, on several networks. Pure: frames in, verdicts out.
 
-The verdicts are those of `judge`; here each claim finds its group first.
+A claim is any frame by which a neighbour could come to believe that a MAC has an address: ARP
+whose sender is the address (request, reply, gratuitous), a neighbour solicitation sent from it,
+duplicate address detection for it, a neighbour advertisement of it. Packets merely sent from the
+address are judged in the same way and counted apart (`Kind.TRAFFIC`): the switch learns from them.
+
+Rule 1: Ethernet source and the MAC inside (ARP sender, SLLA/TLLA option) must be the virtual MAC.
+Rule 2: the host must be master at that moment by the role time line.
+A virtual MAC must not speak for an address of another group either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, unique
 from ipaddress import ip_interface
 from typing import Final
 
-from carpio.lab.judge import JUST_BEFORE_NS, Verdict
 from carpio.lab.plan import Interface
 from carpio.lab.roles import HeardAdvert, Mastership, Roles
 from carpio.lab.sighting import Advert, Claim, Kind, virtual_mac, vrrp_mac_v6
 from carpio.lab.views import Apart, masterships_by_view
 
-__all__ = ["Bench", "Docket", "Group", "group_of"]
+__all__ = ["Bench", "Docket", "Group", "Verdict", "group_of", "verdict_of"]
 
 IPV6_LENGTH: Final = 16
+JUST_BEFORE_NS: Final = 1_000_000_000
+"""A claim this long before its host becomes master came too early; else the host is no master."""
+
+
+@unique
+class Verdict(Enum):
+    """What the judge says of a claim."""
+
+    RIGHT = "right"
+    WRONG_MAC = "wrong MAC"
+    NOT_MASTER = "right MAC, not master"
+    BEFORE_FIRST_ADVERT = "before first advert"
+    REVERSE_LIE = "reverse lie"
+    """A virtual MAC that speaks for an address which is not of its group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +70,22 @@ def group_of(
         mac_v4=virtual_mac(vhid),
         mac_v6=vrrp_mac_v6(vhid) if is_vrrp else virtual_mac(vhid),
     )
+
+
+def verdict_of(
+    claim: Claim, host: str, time_ns: int, *, addresses: frozenset[bytes], mac: bytes, roles: Roles
+) -> Verdict:
+    """Judge a claim that concerns a group with these addresses, for which `mac` may speak."""
+    if claim.address not in addresses:
+        return Verdict.REVERSE_LIE
+    if claim.ethernet_source != mac or claim.payload_mac not in (None, mac):
+        return Verdict.WRONG_MAC
+    if roles.is_master(host, time_ns):
+        return Verdict.RIGHT
+    start_ns = roles.next_start_ns(host, time_ns)
+    if start_ns is not None and start_ns - time_ns <= JUST_BEFORE_NS:
+        return Verdict.BEFORE_FIRST_ADVERT
+    return Verdict.NOT_MASTER
 
 
 class Docket:
@@ -94,18 +131,14 @@ class Bench:
 
     def verdict(self, group: Group, host: str, time_ns: int, claim: Claim) -> Verdict:
         """Judge a claim that concerns the group."""
-        if claim.address not in group.addresses:
-            return Verdict.REVERSE_LIE
-        mac = group.mac_for(claim.address)
-        if claim.ethernet_source != mac or claim.payload_mac not in (None, mac):
-            return Verdict.WRONG_MAC
-        roles = self._roles[group.name]
-        if roles.is_master(host, time_ns):
-            return Verdict.RIGHT
-        start_ns = roles.next_start_ns(host, time_ns)
-        if start_ns is not None and start_ns - time_ns <= JUST_BEFORE_NS:
-            return Verdict.BEFORE_FIRST_ADVERT
-        return Verdict.NOT_MASTER
+        return verdict_of(
+            claim,
+            host,
+            time_ns,
+            addresses=group.addresses,
+            mac=group.mac_for(claim.address),
+            roles=self._roles[group.name],
+        )
 
     def masters_at(self, group: str, time_ns: int) -> tuple[str, ...]:
         """Return who was master then, grace not counted."""

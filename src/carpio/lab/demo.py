@@ -10,7 +10,7 @@ from typing import Final
 
 from carpio.errors import CarpioError
 from carpio.lab.cage import is_inside, run_inside
-from carpio.lab.judge import Verdict
+from carpio.lab.court import Verdict
 from carpio.lab.play import Progress, add_arguments, chosen, play, tell
 from carpio.lab.result import Result
 from carpio.lab.scenario import Scenario, read_scenario, scenario_path

@@ -12,9 +12,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from carpio.lab.court import Bench, Docket, Group
+from carpio.lab.court import Bench, Docket, Group, Verdict
 from carpio.lab.forger import CANARY_ADDRESS
-from carpio.lab.judge import Verdict
 from carpio.lab.messages import Kernel, Said
 from carpio.lab.pcap import read_pcap
 from carpio.lab.result import SeenClaim

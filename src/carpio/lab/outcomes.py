@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Final
 
-from carpio.lab.court import Bench, Group
+from carpio.lab.court import Bench, Group, Verdict
 from carpio.lab.gaps import Gap, ProbeRecord, gap_between
 from carpio.lab.hearing import Heard
-from carpio.lab.judge import Verdict
 from carpio.lab.result import (
     ClaimCount,
     Delivery,

@@ -1,18 +1,18 @@
-"""Who was master when, told from the advertisements alone. Pure.
+"""Masterships: how they begin and end with advertisements, and who was master at a time. Pure.
 
-The rule: a host is master from its first advertisement that is no bow-out, until
+A mastership begins with a host's first advertisement that is no bow-out. It ends with
 - its own bow-out, or
-- another host's advertisement that is no bow-out (the grace of 5 ms covers its way and the
-  step down; an advertisement of the deposed host within that grace has merely crossed and
-  changes nothing), or
+- an advertisement that deposes it (the grace of 5 ms covers its way and the step down; an
+  advertisement of the deposed host within that grace has merely crossed and changes nothing), or
 - 3 x advbase after its own last advertisement, the earliest moment at which a peer may
   take over: the dead-man must have silenced it by then.
+Which advertisement deposes a host is told in `views`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, unique
 from types import MappingProxyType
@@ -30,8 +30,6 @@ __all__ = [
     "begun",
     "continued",
     "ended",
-    "masterships",
-    "takeover_limit_ns",
 ]
 
 SECOND: Final = 1_000_000_000
@@ -80,30 +78,6 @@ class Mastership:
         return max(self.last_heard.values()) + DOWN_FACTOR * self.advbase * SECOND
 
 
-def masterships(adverts: Iterable[HeardAdvert]) -> tuple[Mastership, ...]:
-    """Return the masterships of one vhid in order; `adverts` are ordered by time."""
-    done: list[Mastership] = []
-    current: Mastership | None = None
-    for heard in adverts:
-        if current is not None and heard.time_ns > current.expiry_ns:
-            done.append(ended(current, Ending.EXPIRED, current.expiry_ns))
-            current = None
-        if heard.advert.is_bow_out:
-            if current is not None and heard.host == current.host:
-                done.append(ended(current, Ending.BOW_OUT, heard.time_ns))
-                current = None
-        elif current is None:
-            current = begun(heard)
-        elif heard.host == current.host:
-            current = continued(current, heard)
-        elif not _has_crossed(heard, current, done):
-            done.append(ended(current, Ending.DEPOSED, heard.time_ns))
-            current = begun(heard)
-    if current is not None:
-        done.append(ended(current, Ending.EXPIRED, current.expiry_ns))
-    return tuple(done)
-
-
 def begun(heard: HeardAdvert) -> Mastership:
     """Return a mastership that begins with an advert, and lasts until it is ended."""
     return Mastership(
@@ -130,28 +104,6 @@ def ended(current: Mastership, ending: Ending, at_ns: int) -> Mastership:
     return replace(current, end_ns=end_ns, ending=ending, ended_at_ns=at_ns)
 
 
-def _has_crossed(heard: HeardAdvert, current: Mastership, done: Sequence[Mastership]) -> bool:
-    return bool(
-        done
-        and done[-1].host == heard.host
-        and done[-1].ending is Ending.DEPOSED
-        and heard.time_ns - current.start_ns <= GRACE_NS
-    )
-
-
-def takeover_limit_ns(old: Mastership, advskew: int) -> int | None:
-    """Return the earliest moment at which a BACKUP of `advskew` may advertise after `old`.
-
-    None when `old` was deposed by a better host, which may come at any time.
-    """
-    if old.ending is Ending.DEPOSED:
-        return None
-    if old.ending is Ending.BOW_OUT:
-        return old.ended_at_ns + advskew * BOW_OUT_WAIT_NS // 256
-    down_ns = DOWN_FACTOR * old.advbase * SECOND + advskew * SKEW_NS
-    return min(old.last_heard.values()) + down_ns
-
-
 class Roles:
     """Answers whether a host was master at a time."""
 
@@ -175,10 +127,3 @@ class Roles:
         starts = self._starts.get(host, [])
         place = bisect_right(starts, time_ns)
         return starts[place] if place < len(starts) else None
-
-    def at(self, time_ns: int) -> Mastership | None:
-        """Return the mastership that is running at that time, grace not counted."""
-        for mastership in self.masterships:
-            if mastership.start_ns <= time_ns < mastership.ended_at_ns:
-                return mastership
-        return None

@@ -1,10 +1,9 @@
 """Who was master when, host by host, told from the adverts that each host could hear. Pure.
 
-The rule of `roles` is for one wire on which everybody hears everybody. This one holds when a
-scenario takes hosts apart, too: a host is master from its first advert that is no bow-out, until
-its own bow-out, until it could hear a better host's advert, or until 3 x advbase after its own
-last one. A worse host's advert deposes nobody; it is that host's fault, and told as a takeover
-before the protocol's limit.
+The rule holds when a scenario takes hosts apart, too: a host is master from its first advert that
+is no bow-out, until its own bow-out, until it could hear a better host's advert, or until 3 x
+advbase after its own last one. A worse host's advert deposes nobody; it is that host's fault, and
+told as a takeover before the protocol's limit.
 """
 
 from __future__ import annotations

@@ -1,21 +1,34 @@
-"""Judges every claim of the group's addresses. Pure: frames in, verdicts out.
+"""A second opinion on one wire where everybody hears everybody: stricter than the judge of the lab.
 
-A claim is any frame by which a neighbour could come to believe that a MAC has an address: ARP
-whose sender is the address (request, reply, gratuitous), a neighbour solicitation sent from it,
-duplicate address detection for it, a neighbour advertisement of it. Packets merely sent from the
-address are judged in the same way and counted apart (`Kind.TRAFFIC`): the switch learns from them.
+There is one master at a time: a host is master from its first advert that is no bow-out, until its
+own bow-out, until any other host's advert that is no bow-out (be that host better or worse), or
+until 3 x advbase after its own last one. The verdict on a claim is the court's own.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, unique
+from pathlib import Path
 from typing import Final
 
-from carpio.lab.roles import HeardAdvert, Roles, masterships
+from carpio.lab.court import Verdict, verdict_of
+from carpio.lab.implementation import Group
+from carpio.lab.pcap import read_pcap
+from carpio.lab.roles import (
+    GRACE_NS,
+    Ending,
+    HeardAdvert,
+    Mastership,
+    Roles,
+    begun,
+    continued,
+    ended,
+)
 from carpio.lab.sighting import Advert, Claim, Kind, sight, virtual_mac
+from carpio.lab.topology import ROUTER
 
 __all__ = [
     "CapturedFrame",
@@ -23,25 +36,13 @@ __all__ = [
     "GroupAddresses",
     "Judge",
     "Tally",
-    "Verdict",
     "heard_adverts",
+    "host_frames",
+    "masterships",
+    "tally_of",
 ]
 
-JUST_BEFORE_NS: Final = 1_000_000_000
-"""A claim this long before its host becomes master came too early; else the host is no master."""
 KEPT_FINDINGS: Final = 20
-
-
-@unique
-class Verdict(Enum):
-    """What the judge says of a claim."""
-
-    RIGHT = "right"
-    WRONG_MAC = "wrong MAC"
-    NOT_MASTER = "right MAC, not master"
-    BEFORE_FIRST_ADVERT = "before first advert"
-    REVERSE_LIE = "reverse lie"
-    """A virtual MAC that speaks for an address which is not of its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ class Judge:
     def __init__(self, group: GroupAddresses, adverts: Iterable[HeardAdvert]) -> None:
         self.group = group
         self.mac = virtual_mac(group.vhid)
-        self.roles = Roles(masterships(adverts))
+        self.masterships = masterships(adverts)
+        self.roles = Roles(self.masterships)
 
     def judge(self, time_ns: int, host: str, claim: Claim) -> Finding | None:
         """Judge a claim that came into the switch from `host`; None if it concerns others."""
@@ -146,13 +148,67 @@ class Judge:
 
     def verdict(self, time_ns: int, host: str, claim: Claim) -> Verdict:
         """Judge one claim that concerns the group."""
-        if claim.address not in self.group.addresses:
-            return Verdict.REVERSE_LIE
-        if claim.ethernet_source != self.mac or claim.payload_mac not in (None, self.mac):
-            return Verdict.WRONG_MAC
-        if self.roles.is_master(host, time_ns):
-            return Verdict.RIGHT
-        start_ns = self.roles.next_start_ns(host, time_ns)
-        if start_ns is not None and start_ns - time_ns <= JUST_BEFORE_NS:
-            return Verdict.BEFORE_FIRST_ADVERT
-        return Verdict.NOT_MASTER
+        return verdict_of(
+            claim, host, time_ns, addresses=self.group.addresses, mac=self.mac, roles=self.roles
+        )
+
+
+def masterships(adverts: Iterable[HeardAdvert]) -> tuple[Mastership, ...]:
+    """Return the masterships of one vhid in order; `adverts` are ordered by time."""
+    done: list[Mastership] = []
+    current: Mastership | None = None
+    for heard in adverts:
+        if current is not None and heard.time_ns > current.expiry_ns:
+            done.append(ended(current, Ending.EXPIRED, current.expiry_ns))
+            current = None
+        if heard.advert.is_bow_out:
+            if current is not None and heard.host == current.host:
+                done.append(ended(current, Ending.BOW_OUT, heard.time_ns))
+                current = None
+        elif current is None:
+            current = begun(heard)
+        elif heard.host == current.host:
+            current = continued(current, heard)
+        elif not _has_crossed(heard, current, done):
+            done.append(ended(current, Ending.DEPOSED, heard.time_ns))
+            current = begun(heard)
+    if current is not None:
+        done.append(ended(current, Ending.EXPIRED, current.expiry_ns))
+    return tuple(done)
+
+
+def _has_crossed(heard: HeardAdvert, current: Mastership, done: Sequence[Mastership]) -> bool:
+    return bool(
+        done
+        and done[-1].host == heard.host
+        and done[-1].ending is Ending.DEPOSED
+        and heard.time_ns - current.start_ns <= GRACE_NS
+    )
+
+
+def host_frames(files: Mapping[str, Path]) -> Iterator[CapturedFrame]:
+    """Yield the frames of all hosts (not the router's) in order of time."""
+    streams = [_frames_of(host, path) for host, path in files.items() if host != ROUTER]
+    return heapq.merge(*streams, key=lambda frame: frame.time_ns)
+
+
+def _frames_of(host: str, path: Path) -> Iterator[CapturedFrame]:
+    return (CapturedFrame(time_ns, host, data) for time_ns, _, data in read_pcap(path))
+
+
+def judge_of(files: Mapping[str, Path], group: Group) -> Judge:
+    """Return the judge of a group who knows its role time line from the captures."""
+    addresses = frozenset(address.ip.packed for address in group.addresses)
+    heard = heard_adverts(host_frames(files), group.vhid)
+    return Judge(GroupAddresses(group.vhid, addresses), heard)
+
+
+def tally_of(files: Mapping[str, Path], group: Group, from_ns: int = 0) -> Tally:
+    """Judge every claim that was captured at or after `from_ns`."""
+    judge = judge_of(files, group)
+    tally = Tally()
+    for frame in host_frames(files):
+        seen = sight(frame.data) if frame.time_ns >= from_ns else None
+        if isinstance(seen, Claim) and (finding := judge.judge(frame.time_ns, frame.host, seen)):
+            tally.add(finding)
+    return tally
