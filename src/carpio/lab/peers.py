@@ -21,7 +21,7 @@ from carpio.lab.implementation import Seat as UcarpSeat
 from carpio.lab.jails import JailsPeer
 from carpio.lab.post import Command, Duty, Post
 
-__all__ = ["PEERS", "Command", "Duty", "Peer", "Post", "peer_named"]
+__all__ = ["PEERS", "WITH_CONTROL", "Command", "Duty", "Peer", "Post", "peer_named"]
 
 
 class Peer(Protocol):
@@ -217,6 +217,10 @@ PEERS: Final[tuple[Peer, ...]] = (
     KeepalivedPeer(),
     FrrPeer(),
 )
+
+
+WITH_CONTROL: Final = ("carpio", "jails", "jails-prestart")
+"""Those whose daemon listens at the control socket of the host."""
 
 
 def peer_named(name: str) -> Peer:

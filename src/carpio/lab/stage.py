@@ -21,7 +21,7 @@ from carpio.lab.host import Host
 from carpio.lab.implementation import CONTROL_SOCKET, carpio_command
 from carpio.lab.namespaces import ip, pids_in
 from carpio.lab.observe import AdvertWatch
-from carpio.lab.peers import Duty, Peer, Post
+from carpio.lab.peers import WITH_CONTROL, Duty, Peer, Post
 from carpio.lab.plan import GroupPlan
 from carpio.lab.ports import clear_port, delay_port, lose_at_port, mute_nic, unmute_nic
 from carpio.lab.scenario import Event, Override, Scenario
@@ -201,16 +201,17 @@ class Stage:
         host.daemon, host.companions = children[0], children[1:]
 
     def _promote(self, host: Host) -> None:
-        """Make a carpio host MASTER as soon as it can be; others come by themselves."""
-        if self.peers[host.name].name != "carpio":
+        """Make a carpio host MASTER of all its groups as soon as it can be; others come in time."""
+        if self.peers[host.name].name not in WITH_CONTROL:
             return
+        count = len(self._groups_of(host))
         control = ("--control", str(host.directory / CONTROL_SOCKET))
         command = str(carpio_command())
         deadline = time.monotonic() + PROMOTE_TIMEOUT_S
         while time.monotonic() < deadline:
             done = host.run(command, "status", "--json", *control, check=False)
             states = _states(done.stdout)
-            if states and all(state == "MASTER" for state in states.values()):
+            if len(states) >= count and all(state == "MASTER" for state in states.values()):
                 return
             for name, state in states.items():
                 if state == "BACKUP":
