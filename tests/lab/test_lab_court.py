@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 from tests.helpers.lab import NIC, OWN, VIP, VIP6, VMAC, advert, arp, ipv4, na
 
 from carpio.lab.court import Bench, Docket, Verdict, group_of
 from carpio.lab.sighting import Advert, Claim, sight, virtual_mac, vrrp_mac_v6
+from carpio.wire.constants import Family
 
 S = 1_000_000_000
 GROUPS = (
@@ -71,11 +73,28 @@ def test_vrrp_is_judged_with_its_own_mac_for_ipv6() -> None:
     assert isinstance(seen, Advert)
     assert (seen.advskew, seen.advbase, seen.is_bow_out) == (100, 1, False)
     docket.note(0, "a", "lan", seen)
+    docket.note(0, "a", "lan", replace(seen, family=Family.IPV6))
     court = Bench(groups, docket, together)
     mac6 = vrrp_mac_v6(1)
     assert judged(court, na(source=mac6, tlla=mac6), "a", "lan") == ("1@lan", Verdict.RIGHT)
     assert judged(court, na(), "a", "lan") == ("1@lan", Verdict.WRONG_MAC)
     assert judged(court, arp(), "a", "lan") == ("1@lan", Verdict.RIGHT)
+
+
+def test_vrrp_has_a_master_for_each_family() -> None:
+    groups = (group_of(1, "lan", ["10.77.0.100/24", "2001:db8:77::100/64"], is_vrrp=True),)
+    docket = Docket(groups, is_vrrp=True)
+    seen = sight(vrrp(priority=156))
+    assert isinstance(seen, Advert)
+    docket.note(0, "a", "lan", seen)
+    docket.note(1, "b", "lan", replace(seen, family=Family.IPV6, advskew=200))
+    court = Bench(groups, docket, together)
+    neighbour = na(source=vrrp_mac_v6(1), tlla=vrrp_mac_v6(1))
+    assert court.masters_at("1@lan", S) == ("a", "b")
+    assert judged(court, arp(), "a", "lan") == ("1@lan", Verdict.RIGHT)
+    assert judged(court, neighbour, "a", "lan") == ("1@lan", Verdict.NOT_MASTER)
+    assert judged(court, arp(), "b", "lan") == ("1@lan", Verdict.NOT_MASTER)
+    assert judged(court, neighbour, "b", "lan") == ("1@lan", Verdict.RIGHT)
 
 
 def test_priority_0_of_vrrp_is_its_bow_out() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from carpio.lab.roles import Ending, HeardAdvert
 from carpio.lab.sighting import Advert, virtual_mac
 from carpio.lab.views import masterships_by_view, takeover_limit_before
@@ -88,3 +90,19 @@ def test_better_host_may_come_at_any_time() -> None:
 
 def test_host_that_heard_nobody_since_it_started_has_no_limit() -> None:
     assert limit(heard(0, "a"), heard(4 * S, "b"), since_ns=S) is None
+
+
+def vrrp(at_ns: int, host: str, *, v6: bool = False) -> HeardAdvert:
+    carp = heard(at_ns, host, v6=v6)
+    return replace(carp, advert=replace(carp.advert, is_vrrp=True))
+
+
+def test_master_of_one_family_of_vrrp_is_not_deposed_by_that_of_the_other() -> None:
+    adverts = [vrrp(0, "b", v6=True), vrrp(1, "a"), vrrp(S, "b", v6=True), vrrp(S, "a")]
+    found = [(m.host, m.ending) for m in masterships_by_view(adverts, together)]
+    assert found == [("b", Ending.EXPIRED), ("a", Ending.EXPIRED)]
+
+
+def test_limit_of_vrrp_counts_from_adverts_of_the_same_family() -> None:
+    assert limit(vrrp(0, "a"), vrrp(S, "b", v6=True)) is None
+    assert limit(vrrp(0, "a"), vrrp(S, "a", v6=True), vrrp(4 * S, "b")) == LIMIT_AFTER_A

@@ -22,6 +22,7 @@ from carpio.lab.plan import Interface
 from carpio.lab.roles import HeardAdvert, Mastership, Roles
 from carpio.lab.sighting import Advert, Claim, Kind, virtual_mac, vrrp_mac_v6
 from carpio.lab.views import Apart, masterships_by_view
+from carpio.wire.constants import Family
 
 __all__ = ["Bench", "Docket", "Group", "Verdict", "group_of", "verdict_of"]
 
@@ -93,13 +94,13 @@ class Docket:
 
     def __init__(self, groups: Sequence[Group], *, is_vrrp: bool) -> None:
         self._names = {(group.network, group.vhid): group.name for group in groups}
-        self._is_vrrp = is_vrrp
+        self.is_vrrp = is_vrrp
         self.adverts: dict[str, list[HeardAdvert]] = {group.name: [] for group in groups}
 
     def note(self, time_ns: int, host: str, network: str, advert: Advert) -> None:
         """Take in one, if it is of a group here."""
         name = self._names.get((network, advert.vhid))
-        if name is not None and advert.is_vrrp == self._is_vrrp:
+        if name is not None and advert.is_vrrp == self.is_vrrp:
             self.adverts[name].append(HeardAdvert(time_ns, host, advert))
 
 
@@ -112,7 +113,13 @@ class Bench:
             group.name: masterships_by_view(docket.adverts[group.name], is_apart)
             for group in groups
         }
-        self._roles = {name: Roles(found) for name, found in self.masterships.items()}
+        self._roles = {
+            (name, family): Roles(
+                [one for one in found if not docket.is_vrrp or family in one.last_heard]
+            )
+            for name, found in self.masterships.items()
+            for family in Family
+        }
         self._by_address = {
             (group.network, address): group for group in groups for address in group.addresses
         }
@@ -137,15 +144,20 @@ class Bench:
             time_ns,
             addresses=group.addresses,
             mac=group.mac_for(claim.address),
-            roles=self._roles[group.name],
+            roles=self._roles[group.name, _family_of(claim.address)],
         )
 
     def masters_at(self, group: str, time_ns: int) -> tuple[str, ...]:
         """Return who was master then, grace not counted."""
-        return tuple(
+        found = (
             one.host for one in self.masterships[group] if one.start_ns <= time_ns < one.ended_at_ns
         )
+        return tuple(dict.fromkeys(found))
 
     def is_master(self, group: str, host: str, time_ns: int) -> bool:
-        """Whether the host might claim the addresses then."""
-        return self._roles[group].is_master(host, time_ns)
+        """Whether the host might claim the IPv4 addresses then, as messages about ARP ask."""
+        return self._roles[group, Family.IPV4].is_master(host, time_ns)
+
+
+def _family_of(address: bytes) -> Family:
+    return Family.IPV6 if len(address) == IPV6_LENGTH else Family.IPV4

@@ -19,6 +19,7 @@ from ctypes import addressof, create_string_buffer
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TypeAlias
 
 from carpio.errors import PlatformError
 from carpio.lab.flood import FLOOD_MAC
@@ -29,7 +30,10 @@ from carpio.lab.sighting import Advert, sight
 from carpio.lab.topology import Host, Lab
 from carpio.wire.constants import BROADCAST_MAC
 
-__all__ = ["AdvertWatch", "Capture", "PortCapture"]
+__all__ = ["AdvertWatch", "Awaited", "Capture", "PortCapture"]
+
+Awaited: TypeAlias = tuple[str, str, int, int | None]
+"""Host, network, vhid and family (4, 6; None: any) of an advert."""
 
 SNAPLEN = 192
 BUFFER_KIB = 32768
@@ -198,14 +202,15 @@ class AdvertWatch:
                 return True
         return False
 
-    def wait_for_all(self, wanted: set[tuple[str, str, int]], timeout_s: float) -> bool:
-        """Wait until each (host, network, vhid) has advertised, no bow-out; False when too late."""
+    def wait_for_all(self, wanted: set[Awaited], timeout_s: float) -> bool:
+        """Wait until all were heard, bow-outs left out; False when too late."""
         deadline = time.monotonic() + timeout_s
         missing = set(wanted)
         while missing and (left := deadline - time.monotonic()) > 0:
             for (host, network), advert in self._next(left):
                 if not advert.is_bow_out:
-                    missing.discard((host, network, advert.vhid))
+                    for family in (int(advert.family), None):
+                        missing.discard((host, network, advert.vhid, family))
         return not missing
 
     def _next(self, timeout_s: float) -> list[tuple[tuple[str, str], Advert]]:

@@ -20,7 +20,7 @@ from carpio.lab.forger import forger_command
 from carpio.lab.host import Host
 from carpio.lab.implementation import CONTROL_SOCKET, carpio_command
 from carpio.lab.namespaces import ip, pids_in
-from carpio.lab.observe import AdvertWatch
+from carpio.lab.observe import AdvertWatch, Awaited
 from carpio.lab.peers import WITH_CONTROL, Duty, Peer, Post
 from carpio.lab.plan import GroupPlan
 from carpio.lab.ports import clear_port, delay_port, lose_at_port, mute_nic, unmute_nic
@@ -76,10 +76,12 @@ class Stage:
         ends = (*starts[1:], time.time_ns())
         return tuple(map(Played, self.scenario.events, starts, acted, ends))
 
-    def _wanted(self, event: Event) -> set[tuple[str, str, int]]:
+    def _wanted(self, event: Event) -> set[Awaited]:
+        """Return the adverts that show the takeover: of each family where each is an election."""
         return {
-            (host, group.network, group.vhid)
+            (host, group.network, group.vhid, address.version if self.peers[host].is_vrrp else None)
             for group in self.scenario.plan.groups
+            for address in group.addresses
             for host in event.masters
             if host in group.advskews
         }

@@ -3,12 +3,13 @@
 The rule holds when a scenario takes hosts apart, too: a host is master from its first advert that
 is no bow-out, until its own bow-out, until it could hear a better host's advert, or until 3 x
 advbase after its own last one. A worse host's advert deposes nobody; it is that host's fault, and
-told as a takeover before the protocol's limit.
+told as a takeover before the protocol's limit. CARP elects one master for both families, VRRP one
+for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from typing import TypeAlias
 
@@ -38,10 +39,20 @@ def masterships_by_view(adverts: Sequence[HeardAdvert], is_apart: Apart) -> tupl
     """Return all masterships of a group in order of their start; `adverts` are in order."""
     found = [
         mastership
-        for host in dict.fromkeys(heard.host for heard in adverts)
-        for mastership in _of_host(host, adverts, is_apart)
+        for election in _elections(adverts)
+        for host in dict.fromkeys(heard.host for heard in election)
+        for mastership in _of_host(host, election, is_apart)
     ]
     return tuple(sorted(found, key=lambda mastership: mastership.start_ns))
+
+
+def _elections(adverts: Sequence[HeardAdvert]) -> Iterator[Sequence[HeardAdvert]]:
+    """Yield what is heard in each election: VRRP holds one for each family (RFC 5798)."""
+    if not any(heard.advert.is_vrrp for heard in adverts):
+        yield adverts
+        return
+    for family in Family:
+        yield [heard for heard in adverts if heard.advert.family is family]
 
 
 def _of_host(own: str, adverts: Sequence[HeardAdvert], is_apart: Apart) -> list[Mastership]:
@@ -107,6 +118,7 @@ def takeover_limit_before(
         if since_ns <= heard.time_ns < new.start_ns
         and heard.host != new.host
         and not is_apart(new.host, heard.host, heard.time_ns)
+        and (not first.is_vrrp or heard.advert.family is first.family)
     ]
     if not before:
         return None
