@@ -10,7 +10,7 @@ the bow-out if any, then `ReportTransition`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from carpio.core.model import InstanceKey, State
 from carpio.wire.constants import DropReason, Family
@@ -35,11 +35,11 @@ class AcquireAddresses:
     instance: InstanceKey
 
 
-@dataclass(frozen=True, slots=True)
-class SendAdvertisement:
+class SendAdvertisement(NamedTuple):
     """Send the 36-byte CARP `payload` over `family`.
 
     A `bow_out` leaves with the carpdev's own MAC as Ethernet source and its result is not reported.
+    A tuple, as all that is made for every advert.
     """
 
     instance: InstanceKey

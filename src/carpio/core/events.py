@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from carpio.core.model import EngineConfig, InstanceKey, IpAddress, Nanoseconds, State
 from carpio.wire.constants import Family
@@ -53,12 +53,12 @@ class ConfigurationReplaced:
     config: EngineConfig
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatagramReceived:
+class DatagramReceived(NamedTuple):
     """An IP datagram of protocol 112 arrived. `payload` is cut to the IP length.
 
     `is_own_source`: our own adverts of the carpdev have this source too, or it is no address
-    (0.0.0.0, `::`), so that one of them may have come back.
+    (0.0.0.0, `::`), so that one of them may have come back. A tuple, as all that is made for
+    every advert.
     """
 
     carpdev: str

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from carpio.sim.frames import Echo, Frame, arp_request, claims_of, echo_frame, solicitation
-from carpio.wire.packet import Datagram
 
 __all__ = ["CacheEntry", "Client", "Probes"]
 
@@ -95,13 +94,13 @@ class Client:
     def receive(self, frame: Frame, now: int) -> None:
         """Believe claims about addresses that it knows or asks for; count answers."""
         packet = frame.packet
+        if packet is None:
+            return
         if isinstance(packet, Echo):
             number = self._group_of.get(packet.source)
             if packet.is_reply and number is not None and self.probes[number].is_waiting:
                 self.probes[number].is_waiting = False
                 self.probes[number].answered += 1
-            return
-        if type(packet) is Datagram:
             return
         for address, mac in claims_of(frame):
             entry = self.cache.get(address)

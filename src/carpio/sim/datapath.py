@@ -26,14 +26,12 @@ from carpio.wire.arp import ArpMessage, gratuitous_arp_frame
 from carpio.wire.constants import NEIGHBOR_SOLICITATION
 from carpio.wire.ethernet import virtual_mac
 from carpio.wire.ndp import NeighbourMessage, unsolicited_na_frame
-from carpio.wire.packet import Datagram
 
 __all__ = ["DEAD_MAN", "Datapath", "NaiveDatapath", "announcements", "dead_man_time"]
 
 DEAD_MAN: Final = 2.9
 """In units of advbase, as the daemon's (docs/adr/0007, 0013)."""
 _CLOSED: Final = Nanoseconds(0)
-_CLAIM_NOTHING: Final = (Datagram, Echo)
 _NEVER: Final = Nanoseconds(1 << 62)
 
 
@@ -217,8 +215,8 @@ class Datapath:
         speaker = self._by_mac.get((carpdev, frame.source))
         if speaker is not None and speaker.gate_until <= self._clock():
             return False
-        if type(frame.packet) in _CLAIM_NOTHING:
-            return True
+        if frame.advert is not None or type(frame.packet) is Echo:
+            return True  # claims nothing
         for address, mac in claims_of(frame):
             owner = self._by_address.get((carpdev, address))
             if owner is not None and mac != owner.mac:

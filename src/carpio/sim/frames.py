@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from carpio.core.events import DatagramReceived
@@ -69,39 +69,43 @@ class Echo(NamedTuple):
 class Frame:
     """One Ethernet frame, taken apart once for all that hear it."""
 
-    __slots__ = ("data", "destination", "heard", "packet", "source", "source_address")
+    __slots__ = ("advert", "data", "destination", "packet", "source")
 
     def __init__(self, data: bytes) -> None:
-        self.source_address: IPv4Address | IPv6Address | None = None
-        """The source of an advert, where it is known already."""
-        self.heard: DatagramReceived | None = None
-        """What an engine is told of it; the same for all that hear it on a carpdev of one name."""
         self.data = data
         self.destination = data[:6]
         self.source = data[6:12]
-        self.packet: Datagram | ArpMessage | NeighbourMessage | Echo | None
-        self.packet = dissect(data) or _read_echo(data)
+        self.advert: DatagramReceived | None = None
+        """What an engine is told of an advert; the carpdev is that of whoever heard it last."""
+        self.packet: ArpMessage | NeighbourMessage | Echo | None = None
+        """What anything else says."""
+        packet = dissect(data)
+        if isinstance(packet, Datagram):
+            self.advert = _advert(packet)
+        else:
+            self.packet = packet or _read_echo(data)
 
     def __str__(self) -> str:
         """What it says, and all its bytes."""
-        return f"{_described(self.packet)} ({self.data.hex()})"
+        text = "advert" if self.advert is not None else _described(self.packet)
+        return f"{text} ({self.data.hex()})"
 
 
 class AdvertFrames:
     """Adverts behind one header, which is built, and taken apart, once for all of them."""
 
-    __slots__ = ("_address", "_destination", "_front", "_header", "_source")
+    __slots__ = ("_advert", "_destination", "_header", "_source")
 
-    def __init__(self, header: bytes) -> None:
-        """`header`: all in front of the payload, lengths and checksum included."""
+    def __init__(self, header: bytes, carpdev: str) -> None:
+        """`header`: all in front of the payload, lengths and checksum included.
+
+        `carpdev`: the name under which most hearers know the segment.
+        """
         sample = Frame(header + bytes(CARP_LENGTH))
-        packet = sample.packet
-        assert isinstance(packet, Datagram)  # noqa: S101 - it is made for adverts
+        assert sample.advert is not None  # noqa: S101 - it is made for adverts
         self._header = header
         self._destination, self._source = sample.destination, sample.source
-        self._address = packet.source_address
-        addresses = (packet.source, packet.destination)
-        self._front = (packet.family, *addresses, packet.ttl, packet.ethernet_source, packet.vlan)
+        self._advert = (carpdev, *sample.advert[1:4])
 
     def with_payload(self, payload: bytes) -> Frame:
         """Return what `Frame` makes of header and payload; no layer below checks the payload."""
@@ -109,10 +113,20 @@ class AdvertFrames:
         frame.data = self._header + payload
         frame.destination = self._destination
         frame.source = self._source
-        frame.packet = Datagram(*self._front, payload)
-        frame.source_address = self._address
-        frame.heard = None
+        frame.advert = DatagramReceived(*self._advert, payload, False)
+        frame.packet = None
         return frame
+
+
+def _advert(packet: Datagram) -> DatagramReceived:
+    return DatagramReceived(
+        carpdev="",
+        family=packet.family,
+        source=packet.source_address,
+        ttl=packet.ttl,
+        payload=packet.payload,
+        is_own_source=False,  # a segment brings nothing back to its sender
+    )
 
 
 def claims_of(frame: Frame) -> Iterator[tuple[bytes, bytes]]:
@@ -122,7 +136,7 @@ def claims_of(frame: Frame) -> Iterator[tuple[bytes, bytes]]:
         yield from packet.claims()
 
 
-def _described(packet: Datagram | ArpMessage | NeighbourMessage | Echo | None) -> str:
+def _described(packet: ArpMessage | NeighbourMessage | Echo | None) -> str:
     match packet:
         case ArpMessage():
             name = "gratuitous ARP" if packet.sender == packet.target else "ARP"
@@ -135,7 +149,7 @@ def _described(packet: Datagram | ArpMessage | NeighbourMessage | Echo | None) -
             name = "echo reply" if packet.is_reply else "echo request"
             return f"{name} from {ip_address(packet.source)} to {ip_address(packet.destination)}"
         case _:
-            return "advert" if packet is not None else "frame"
+            return "frame"
 
 
 def arp_request(mac: bytes, address: bytes, target: bytes) -> bytes:

@@ -21,7 +21,6 @@ from carpio.sim.node import Nic, Node
 from carpio.sim.watch import NEVER, GroupWatch
 from carpio.wire.constants import Family
 from carpio.wire.ethernet import format_mac, virtual_mac
-from carpio.wire.packet import Datagram
 
 __all__ = ["Change", "Invariants"]
 
@@ -245,13 +244,13 @@ class Invariants:
         """A link swallowed an advert: for a moment a pair does not deliver."""
         if receiver is not None and not isinstance(receiver.owner, Nic):
             return
-        packet = frame.packet
-        if not isinstance(packet, Datagram) or not isinstance(sender.owner, Nic):
+        advert = frame.advert
+        if advert is None or not isinstance(sender.owner, Nic):
             return
-        family = "IPv4" if packet.family is Family.IPV4 else "IPv6"
+        family = "IPv4" if advert.family is Family.IPV4 else "IPv6"
         to = f" to {receiver.name}" if receiver is not None else ""
         place = self._place(sender.owner.node.name, sender.owner.carpdev)
-        for watch in place.of_mac(virtual_mac(packet.payload[1])):
+        for watch in place.of_mac(virtual_mac(advert.payload[1])):
             watch.disturb(f"an {family} advert from {sender.name}{to} was lost", now)
         self.reschedule()
 

@@ -13,7 +13,6 @@ from typing import Final, Protocol
 
 from carpio.sim.frames import Frame
 from carpio.wire.constants import CARP_GROUP_V4_MAC, CARP_GROUP_V6_MAC, Family
-from carpio.wire.packet import Datagram
 
 __all__ = ["Impairment", "Port", "Schedule", "Segment"]
 
@@ -158,7 +157,7 @@ class Segment:
             port.owner.receive(frame, now)
 
     def _note_loss(self, frame: Frame, port: Port, other: Port | None, now: int) -> None:
-        if self.advert_lost is not None and isinstance(frame.packet, Datagram):
+        if self.advert_lost is not None and frame.advert is not None:
             self.advert_lost(frame, port, other, now)
 
     def _impair(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from carpio.core.events import DatagramReceived
 from carpio.sim.frames import Frame
 from carpio.sim.network import Port, Segment
 from carpio.wire.constants import Family
-from carpio.wire.packet import Datagram
 
 if TYPE_CHECKING:
     from carpio.sim.node import Node
@@ -39,18 +37,10 @@ class Nic:
 
     def receive(self, frame: Frame, now: int) -> None:
         """Take a frame from the wire."""
-        packet = frame.packet
-        if type(packet) is not Datagram:
+        heard = frame.advert
+        if heard is None:
             self.node.take(self, frame, now)
             return
-        heard = frame.heard
-        if heard is None or heard.carpdev != self.carpdev:
-            heard = frame.heard = DatagramReceived(
-                carpdev=self.carpdev,
-                family=packet.family,
-                source=frame.source_address or packet.source_address,
-                ttl=packet.ttl,
-                payload=packet.payload,
-                is_own_source=False,  # a segment brings nothing back to its sender
-            )
+        if heard.carpdev != self.carpdev:
+            heard = frame.advert = heard._replace(carpdev=self.carpdev)
         self.node.hear(heard, now)

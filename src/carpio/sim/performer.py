@@ -78,7 +78,7 @@ class Performer:
             mac = virtual_mac(config.vhid)
             for place, source in ((self._adverts, mac), (self._bow_outs, nic.mac)):
                 for family, header in _headers(source, nic.sources).items():
-                    place[key, family] = (nic, AdvertFrames(header))
+                    place[key, family] = (nic, AdvertFrames(header, config.carpdev))
             packed = [a.address.packed for a in config.addresses]
             self._announcements[key] = [Frame(data) for data in announcements(mac, packed)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from carpio.core.effects import Effect, ReportDrop
@@ -202,7 +202,7 @@ class _Player:
             self.found.misjudged += is_known and is_right != (record.verdict == ACCEPTED)
             if record.verdict == ACCEPTED and not is_right:
                 self.found.unverified += 1
-                event = replace(event, payload=_signed_anew(instance, header))
+                event = event._replace(payload=_signed_anew(instance, header))
             elif record.verdict != ACCEPTED and is_right:
                 return []
         effects = engine.handle(event, Nanoseconds(record.at))
