@@ -1,6 +1,5 @@
 """The checks of spec 5.1 in their order, each with its counter and its text."""
 
-from dataclasses import replace
 
 import pytest
 from tests.helpers.builders import (
@@ -146,7 +145,7 @@ def test_the_first_failing_check_of_spec_5_1_counts(datagram, reason):
 
 
 def test_ipv6_texts_begin_with_the_ipv6_routine():
-    datagram = replace(advert(V6, family=Family.IPV6), payload=GOOD[:35])
+    datagram = advert(V6, family=Family.IPV6)._replace(payload=GOOD[:35])
     effects, counters = receive(datagram, V6)
     assert effects[0].text == "carp6_input: received len 35 < 36 on eth0"
     assert counters == {"ipackets6": 1, "badlen": 1}
@@ -227,7 +226,7 @@ def test_r056_an_advert_on_an_interface_without_vhids_changes_no_instance():
     for family, reason in ((Family.IPV4, "badvhid"), (Family.IPV6, "badif")):
         engine = running_engine(engine_config())
         before = engine.snapshot()
-        foreign = replace(advert(family=family), carpdev="eth9")
+        foreign = advert(family=family)._replace(carpdev="eth9")
         (effect,) = engine.handle(foreign, seconds(1))
         after = engine.snapshot()
         assert effect.reason.value == reason

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from carpio.sim.frames import Echo, Frame, arp_request, claims_of, echo_frame, solicitation
+from carpio.sim.network import Port, Segment
 
 __all__ = ["CacheEntry", "Client", "Probes"]
 
@@ -24,6 +25,8 @@ class CacheEntry:
 
     mac: bytes
     until: int
+    packet: Frame | None = None
+    """What it sends to the address at this MAC; None: nothing yet."""
 
 
 @dataclass(slots=True)
@@ -46,22 +49,25 @@ class Client:
         mac: bytes,
         own: dict[int, bytes],
         groups: dict[int, tuple[bytes, ...]],
-        send: Callable[[Frame, int], None],
+        segment: Segment,
         learned: Callable[[bytes, bytes, Frame, int], None],
     ) -> None:
         """`own`: its addresses by length. `groups`: what it talks to, by number of the group.
 
-        `learned` is told of every new or changed entry: address, MAC, frame, time.
+        Plugs itself into `segment`. `learned` is told of every new or changed entry: address, MAC,
+        frame, time.
         """
         self.mac = mac
         self.cache: dict[bytes, CacheEntry] = {}
         self.probes = {number: Probes() for number in groups}
         self._own = own
         self._groups = {number: list(addresses) for number, addresses in groups.items()}
-        self._group_of = {a: number for number, known in groups.items() for a in known}
-        self._send = send
+        self._probes_of = {a: self.probes[number] for number, all_ in groups.items() for a in all_}
+        self._segment = segment
+        self._port = Port(name="client", owner=self)
+        segment.plug(self._port)
         self._learned = learned
-        self._frames: dict[tuple[bytes, bytes], Frame] = {}
+        self._questions: dict[bytes, Frame] = {}
         self._turn = 0
 
     def probe(self, now: int) -> None:
@@ -69,52 +75,53 @@ class Client:
         self._turn += 1
         for number, addresses in self._groups.items():
             if addresses:
-                self._probe(number, addresses[self._turn % len(addresses)], now)
+                address = addresses[self._turn % len(addresses)]
+                frame = self._packet(self.probes[number], address, now)
+                self._segment.transmit(self._port, frame, now)
 
-    def _probe(self, number: int, address: bytes, now: int) -> None:
+    def _packet(self, probes: Probes, address: bytes, now: int) -> Frame:
+        """Return the next packet, or the question that comes first."""
         entry = self.cache.get(address)
         if entry is None or not entry.mac or entry.until <= now:
-            self.probes[number].unresolved += 1
+            probes.unresolved += 1
             self.cache[address] = CacheEntry(b"", now)
-            self._send(self._question(address), now)
-            return
-        self.probes[number].sent += 1
-        self.probes[number].is_waiting = True
-        frame = self._frames.get((address, entry.mac))
-        if frame is None:
+            return self._question(address)
+        probes.sent += 1
+        probes.is_waiting = True
+        if entry.packet is None:
             data = echo_frame(
                 source_mac=self.mac,
                 source=self._own[len(address)],
                 mac=entry.mac,
                 destination=address,
             )
-            frame = self._frames[address, entry.mac] = Frame(data)
-        self._send(frame, now)
+            entry.packet = Frame(data)
+        return entry.packet
 
     def receive(self, frame: Frame, now: int) -> None:
         """Believe claims about addresses that it knows or asks for; count answers."""
         packet = frame.packet
         if packet is None:
             return
-        if isinstance(packet, Echo):
-            number = self._group_of.get(packet.source)
-            if packet.is_reply and number is not None and self.probes[number].is_waiting:
-                self.probes[number].is_waiting = False
-                self.probes[number].answered += 1
+        if type(packet) is Echo:
+            probes = self._probes_of.get(packet.source)
+            if packet.is_reply and probes is not None and probes.is_waiting:
+                probes.is_waiting = False
+                probes.answered += 1
             return
         for address, mac in claims_of(frame):
             entry = self.cache.get(address)
             if entry is None:
                 continue
             if entry.mac != mac:
+                entry.packet = None
                 self._learned(address, mac, frame, now)
             entry.mac, entry.until = mac, now + CACHE_TIME
 
     def _question(self, address: bytes) -> Frame:
-        frame = self._frames.get((address, b""))
+        frame = self._questions.get(address)
         if frame is None:
             ask = arp_request if len(address) == 4 else solicitation
-            frame = self._frames[address, b""] = Frame(
-                ask(self.mac, self._own[len(address)], address)
-            )
+            data = ask(self.mac, self._own[len(address)], address)
+            frame = self._questions[address] = Frame(data)
         return frame

@@ -62,6 +62,8 @@ class _Holding:
     """The macvlan's link."""
     serving: bool = False
     replies: dict[tuple[bytes, bytes, bytes], Frame] = field(default_factory=dict)
+    echoes: dict[bytes, Frame] = field(default_factory=dict)
+    """Echo replies by the bytes of the request."""
 
 
 class Datapath:
@@ -106,6 +108,7 @@ class Datapath:
             holding.dead_man = dead_man_time(config.advbase)
             holding.addresses = tuple(a.address.packed for a in config.addresses)
             holding.replies.clear()
+            holding.echoes.clear()
             self._holdings[key] = holding
             self._by_mac[key.carpdev, holding.mac] = holding
             for address in holding.addresses:
@@ -276,19 +279,16 @@ class Datapath:
             return [], False  # ingress: to a virtual MAC whose gate is closed
         if not owner.is_up:
             return [], False
-        place = (echo.destination, frame.source, echo.source + b"echo")
-        answer = owner.replies.get(place)
+        answer = owner.echoes.get(frame.data)
         if answer is None:
-            answer = Frame(
-                echo_frame(
-                    source_mac=owner.mac,
-                    source=echo.destination,
-                    mac=frame.source,
-                    destination=echo.source,
-                    is_reply=True,
-                )
+            data = echo_frame(
+                source_mac=owner.mac,
+                source=echo.destination,
+                mac=frame.source,
+                destination=echo.source,
+                is_reply=True,
             )
-            owner.replies[place] = answer
+            answer = owner.echoes[frame.data] = Frame(data)
         return [answer], True
 
 

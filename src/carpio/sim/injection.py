@@ -6,7 +6,7 @@ end in any order, several of a kind included.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
 from types import MappingProxyType
@@ -164,11 +164,13 @@ class Injection:
         deaf = Impairment(loss=_ALL)
         for nic in self._nics(fault):
             nic.port.inbound.append(deaf)
+        _rewire(self._nics(fault))
         self._world.schedule(now + _LINK_OFF, _end, undo_link)
 
         def undo(now: int) -> None:
             for nic in self._nics(fault):
                 nic.port.inbound.remove(deaf)
+            _rewire(self._nics(fault))
             undo_sends(now)
             undo_premise(now)
 
@@ -301,10 +303,12 @@ class Injection:
                 lists.append(nic.port.inbound)
         for impairments in lists:
             impairments.append(what)
+        _rewire(self._nics(fault))
 
         def undo(now: int) -> None:
             for impairments in lists:
                 impairments.remove(what)
+            _rewire(self._nics(fault))
             undo_premise(now)
 
         return undo
@@ -312,19 +316,21 @@ class Injection:
     def _partition(self, fault: Fault, number: int, now: int) -> Undo:
         side = number + 1
         nodes = [self._world.node_of[name] for name in fault.hosts]
-        ports = [nic.port for node in nodes for nic in node.nics.values()]
+        nics = [nic for node in nodes for nic in node.nics.values()]
         watches = [
             watch
             for watch in self._world.invariants.watches
             if any(name in watch.member_of for name in fault.hosts)
         ]
         undo_premise = self._without(watches, "the segment is cut")
-        for port in ports:
-            port.sides.append(side)
+        for nic in nics:
+            nic.port.sides.append(side)
+        _rewire(nics)
 
         def undo(now: int) -> None:
-            for port in ports:
-                port.sides.remove(side)
+            for nic in nics:
+                nic.port.sides.remove(side)
+            _rewire(nics)
             undo_premise(now)
 
         return undo
@@ -334,14 +340,16 @@ class Injection:
         names = " and ".join(f"IPv{int(family)}" for family in families)
         text = f"the switch filters multicast of {names} to {fault.host}"
         undo_premise = self._without_premise(fault, text)
-        ports = [nic.port for nic in self._nics(fault)]
-        for port in ports:
-            port.filtered.extend(families)
+        nics = self._nics(fault)
+        for nic in nics:
+            nic.port.filtered.extend(families)
+        _rewire(nics)
 
         def undo(now: int) -> None:
-            for port in ports:
+            for nic in nics:
                 for family in families:
-                    port.filtered.remove(family)
+                    nic.port.filtered.remove(family)
+            _rewire(nics)
             undo_premise(now)
 
         return undo
@@ -353,6 +361,11 @@ def _nothing(_now: int) -> None:
 
 def _end(undo: Undo, now: int) -> None:
     undo(now)
+
+
+def _rewire(nics: Iterable[Nic]) -> None:
+    for nic in nics:
+        nic.segment.rewire()
 
 
 _ACTIONS: Final[Mapping[FaultKind, Callable[[Injection, Fault, int, int], Undo]]] = (

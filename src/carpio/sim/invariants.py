@@ -8,9 +8,9 @@ last advert left less than three intervals ago. The others are those of `watch`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Final, NamedTuple, TypedDict
 
 from carpio.core.effects import ReportDemotion, ReportTransition, SendAdvertisement
 from carpio.core.model import InstanceKey, State
@@ -61,12 +61,21 @@ class _Tenure:
     failed: int = 0
 
 
+class _Claim(NamedTuple):
+    """What a frame claims of a group."""
+
+    watch: GroupWatch
+    lie: Kind | None
+    """None: the right MAC for one of its addresses."""
+
+
 class _Place:
     """The groups of one carpdev of a host, by what frames say."""
 
-    __slots__ = ("_by_address", "_by_mac")
+    __slots__ = ("_by_address", "_by_mac", "_claims")
 
     def __init__(self, watches: Iterable[GroupWatch]) -> None:
+        self._claims: dict[bytes, tuple[_Claim, ...]] = {}
         self._by_address: dict[bytes, list[GroupWatch]] = {}
         self._by_mac: dict[bytes, list[GroupWatch]] = {}
         for watch in watches:
@@ -82,11 +91,27 @@ class _Place:
         """Return the groups whose virtual MAC this is."""
         return self._by_mac.get(mac, ())
 
-    def concerned(self, address: bytes, mac: bytes) -> Sequence[GroupWatch]:
-        """Return the groups that this address or this virtual MAC is of."""
-        holders, owners = self.holders(address), self.of_mac(mac)
-        others = [watch for watch in owners if watch not in holders]
-        return [*holders, *others] if others else holders
+    def claims(self, frame: Frame) -> tuple[_Claim, ...]:
+        """Return what a frame claims; the bytes say it all, so equal ones are read once."""
+        known = self._claims.get(frame.data)
+        if known is None:
+            known = self._claims[frame.data] = tuple(self._read(frame))
+        return known
+
+    def _read(self, frame: Frame) -> Iterator[_Claim]:
+        packet = frame.packet
+        if isinstance(packet, Echo):
+            claims: Iterable[tuple[bytes, bytes]] = ((packet.source, frame.source),)
+        else:
+            claims = claims_of(frame)
+        for address, mac in claims:
+            holders = self.holders(address)
+            others = [watch for watch in self.of_mac(mac) if watch not in holders]
+            for watch in (*holders, *others):
+                if address not in watch.addresses:
+                    yield _Claim(watch, Kind.REVERSE_LIE)
+                else:
+                    yield _Claim(watch, None if mac == watch.mac else Kind.WRONG_MAC)
 
 
 class Invariants:
@@ -153,21 +178,11 @@ class Invariants:
 
     def spoke(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
         """A frame that is no advert left the host: judge what it claims."""
-        place = self._place(node.name, carpdev)
-        packet = frame.packet
-        if isinstance(packet, Echo):
-            claims: Iterable[tuple[bytes, bytes]] = ((packet.source, frame.source),)
-        else:
-            claims = claims_of(frame)
-        for address, mac in claims:
-            for watch in place.concerned(address, mac):
-                if address in watch.addresses:
-                    if mac != watch.mac:
-                        self._add(Kind.WRONG_MAC, watch, node.name, now, frame)
-                    else:
-                        self._judge_speaker(node, watch, frame, now)
-                else:
-                    self._add(Kind.REVERSE_LIE, watch, node.name, now, frame)
+        for watch, lie in self._place(node.name, carpdev).claims(frame):
+            if lie is None:
+                self._judge_speaker(node, watch, frame, now)
+            else:
+                self._add(lie, watch, node.name, now, frame)
 
     def _place(self, host: str, carpdev: str) -> _Place:
         place = self._places.get((host, carpdev))

@@ -6,8 +6,9 @@ was given. A learned entry goes when its link does; entries do not age within a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final, Protocol
 
@@ -73,6 +74,8 @@ class Port:
     """Families of which the switch does not pass CARP's multicast to this port."""
     last_out: int = 0
     last_in: int = 0
+    audience: tuple[Callable[[Frame, int], None], ...] | None = None
+    """Who takes a frame for all from this port; None: not known since the last change."""
 
 
 class Segment:
@@ -93,10 +96,17 @@ class Segment:
     def plug(self, port: Port) -> None:
         """Add a port."""
         self.ports.append(port)
+        self.rewire()
+
+    def rewire(self) -> None:
+        """Links, sides, filters or impairments of ports are not what they were."""
+        for port in self.ports:
+            port.audience = None
 
     def set_link(self, port: Port, is_up: bool) -> None:
         """Connect or cut; the switch forgets what it learned from a dead link."""
         port.is_up = is_up
+        self.rewire()
         if not is_up:
             self.table = {mac: known for mac, known in self.table.items() if known is not port}
 
@@ -128,16 +138,27 @@ class Segment:
                     if self.led is not None and known.sides == port.sides:
                         self.led(frame, known, now)
                 return
-        family = _CARP_GROUPS.get(destination)
+        audience = port.audience
+        if audience is None:
+            audience = port.audience = tuple(self._audience(port))
+        for receive in audience:
+            receive(frame, now)
+
+    def _audience(self, port: Port) -> Iterator[Callable[[Frame, int], None]]:
+        """Yield who takes a frame for all, as things are: most links are up and good."""
         for other in self.ports:
             if other is port:
                 continue
-            if other.filtered and family in other.filtered:
-                self._note_loss(frame, port, other, now)
-            elif other.inbound:
-                self._pass(port, other, frame, now)
+            if other.filtered or other.inbound:
+                yield partial(self._filter, port, other)
             elif other.is_up and other.sides == port.sides:
-                other.owner.receive(frame, now)
+                yield other.owner.receive
+
+    def _filter(self, port: Port, other: Port, frame: Frame, now: int) -> None:
+        if other.filtered and _CARP_GROUPS.get(frame.destination) in other.filtered:
+            self._note_loss(frame, port, other, now)
+        else:
+            self._pass(port, other, frame, now)
 
     def _pass(self, port: Port, other: Port, frame: Frame, now: int) -> None:
         if not other.is_up or other.sides != port.sides:

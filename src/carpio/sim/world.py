@@ -98,22 +98,18 @@ class World:
     def _make_client(self, segment: str, number: int) -> Client:
         watches = [w for w in self.invariants.watches if w.segment == segment]
         mac, sources = _identity(number, 254)
-        wire = self.segments[segment]
 
         def learned(address: bytes, mac: bytes, frame: Frame, now: int) -> None:
             watch = next(w for w in watches if address in w.addresses)
             self.invariants.learned(watch, address, mac, frame, now)
 
-        client = Client(
+        return Client(
             mac,
             {len(packed): packed for packed in sources.values()},
             {n: tuple(sorted(w.addresses)) for n, w in enumerate(watches)},
-            lambda frame, now: wire.transmit(port, frame, now),
+            self.segments[segment],
             learned,
         )
-        port = Port(name="client", owner=client)
-        wire.plug(port)
-        return client
 
     def _switch_on(self) -> None:
         entropy = stream(self.settings.seed, "boot")
