@@ -7,7 +7,7 @@ appends its own.
 
 from __future__ import annotations
 
-from typing import Final, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 from carpio.core.announcer import Announcer
 from carpio.core.counters import SENT, new_counters
@@ -44,6 +44,16 @@ __all__ = ["Instance"]
 _BACKUP: Final = State.BACKUP
 _BETTER: Final = Trigger.ADVERTISEMENT_BETTER
 """Looked up once: a member of an Enum costs five times as much as a global."""
+_LISTEN_FAMILY: Final = Step.LISTEN_FAMILY
+_OtherStep: TypeAlias = Literal[
+    Step.ADVERTISE,
+    Step.REANNOUNCE,
+    Step.LISTEN,
+    Step.REPORT,
+    Step.ACQUIRE,
+    Step.RELEASE,
+    Step.BOW_OUT,
+]
 _TOO_LATE: Final = 500_000_000
 """A BACKUP that wakes up this late was asleep: it may not have heard the master."""
 
@@ -102,19 +112,24 @@ class Instance:
 
         `family` is the one that was heard or expired, `reason` the text of a refusal.
         """
-        old = self._tenure.state
+        tenure = self._tenure
+        old = tenure.state
         rule = RULES[old].get(trigger)
         if self._refusal is not None and rule is not None and rule.next is State.MASTER:
             rule = None if rule.if_refused is None else RULES[old][rule.if_refused]
         if rule is None:
             return
         if rule.next is not None:
-            self._tenure = Tenure(rule.next, now, rule.reason or reason, rule.announcements)
+            tenure = Tenure(rule.next, now, rule.reason or reason, rule.announcements)
+            self._tenure = tenure
         for step in rule.steps:
-            self._perform(step, old, family, now, effects)
-        if self._tenure.announcer is not None:
+            if step is _LISTEN_FAMILY:  # what BACKUPs do nearly all the time
+                tenure.master_down[family] = self._master_down_at(now)
+            else:
+                self._perform(step, old, now, effects)
+        if tenure.announcer is not None:
             self._announce_if_due(now, effects)
-        self.due = self._tenure.due()
+        self.due = tenure.due()
 
     def hear(
         self,
@@ -241,12 +256,10 @@ class Instance:
     # -- steps -----------------------------------------------------------------------------
 
     def _perform(
-        self, step: Step, old: State, family: Family, now: Nanoseconds, effects: list[Effect]
+        self, step: _OtherStep, old: State, now: Nanoseconds, effects: list[Effect]
     ) -> None:
         tenure = self._tenure
-        match step:  # the frequent ones first
-            case Step.LISTEN_FAMILY:
-                tenure.master_down[family] = self._master_down_at(now)
+        match step:  # the frequent one first
             case Step.ADVERTISE:
                 self._advertise(now, effects)
             case Step.REANNOUNCE:

@@ -22,46 +22,45 @@ class Schedule:
     __slots__ = ("_heap", "_queued")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[Nanoseconds, int]] = []
-        self._queued: dict[int, tuple[Nanoseconds, Instance]] = {}
+        self._heap: list[tuple[Nanoseconds, int, Instance]] = []
+        self._queued: dict[int, Nanoseconds] = {}
+        """The time of the entry that counts, by creation."""
 
     def update(self, instance: Instance) -> None:
         """Take notice that the deadline of `instance` may have changed."""
         due = instance.due
         if due is None:
             return
-        queued = self._queued.get(instance.order)
-        if queued is None or due < queued[0]:
-            self._queued[instance.order] = (due, instance)
-            heappush(self._heap, (due, instance.order))
+        order = instance.order
+        queued = self._queued.get(order)
+        if queued is None or due < queued:
+            self._queued[order] = due
+            heappush(self._heap, (due, order, instance))
 
     def next_deadline(self) -> Nanoseconds | None:
         """Return the earliest deadline, or None."""
         heap = self._heap
         while heap:
-            at, order = heap[0]
-            queued = self._queued.get(order)
-            if queued is None or queued[0] != at:  # the entry that counts is another one
-                heappop(heap)
-                continue
-            instance = queued[1]
+            at, order, instance = heap[0]
             if instance.due == at:
                 return at
             heappop(heap)
-            del self._queued[order]
-            self.update(instance)
+            if self._queued.get(order) == at:  # else the entry that counts is another one
+                del self._queued[order]
+                self.update(instance)
         return None
 
     def next_instance(self) -> Instance | None:
         """Return who is due at `next_deadline`."""
-        return None if self.next_deadline() is None else self._queued[self._heap[0][1]][1]
+        return None if self.next_deadline() is None else self._heap[0][2]
 
     def pop_due(self, now: Nanoseconds) -> list[Instance]:
         """Return and forget the instances due at `now`, by deadline, then by creation."""
         due: list[Instance] = []
         at = self.next_deadline()
         while at is not None and at <= now:
-            _, order = heappop(self._heap)
-            due.append(self._queued.pop(order)[1])
+            _, order, instance = heappop(self._heap)
+            if self._queued.pop(order, None) is not None:  # else it is a second entry for that time
+                due.append(instance)
             at = self.next_deadline()
         return due

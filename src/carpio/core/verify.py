@@ -23,7 +23,7 @@ def verify(
     counter of the instance when this returns.
     """
     carpdev, family = datagram.carpdev, datagram.family
-    if family is Family.IPV6 and not groups:
+    if not groups and family is Family.IPV6:
         text = f"carp6_input: packet received on non-carp interface: {carpdev}"
         return ReportDrop(carpdev, DropReason.BADIF, text)
     try:

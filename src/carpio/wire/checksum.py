@@ -11,7 +11,7 @@ def internet_checksum(data: bytes) -> int:
     An odd last byte counts as followed by zero. 0 over data that carries its own checksum means
     that it is right.
     """
-    number = int.from_bytes(data if len(data) % 2 == 0 else data + b"\0", "big")
-    if number == 0:
-        return 0xFFFF
-    return 0xFFFF - ((number - 1) % 0xFFFF + 1)
+    number = int.from_bytes(data, "big")  # its remainder by 0xFFFF is that of the sum of its words
+    if len(data) % 2:
+        number <<= 8
+    return -number % 0xFFFF if number else 0xFFFF

@@ -65,18 +65,8 @@ def decode_advertisement(payload: bytes, family: Family = Family.IPV4) -> CarpHe
             DropReason.BADLEN, f"received len {len(payload)} < sizeof(struct vrrpv3_header)"
         )
     version = payload[0] >> 4
-    if version == VRRP_VERSION:
-        return CarpHeader(
-            vhid=payload[1],
-            advskew=0,
-            advbase=0,
-            counter=b"",
-            digest=b"",
-            type=payload[0] & 0x0F,
-            version=version,
-        )
     if version != CARP_VERSION:
-        raise DecodeError(DropReason.BADVER, f"unsupported version {version}")
+        return _decode_vrrp(payload, version)
     if len(payload) < CARP_LENGTH:
         raise DecodeError(DropReason.BADLEN, f"received len {len(payload)} < {CARP_LENGTH}")
     head = payload[:CARP_LENGTH]
@@ -85,3 +75,17 @@ def decode_advertisement(payload: bytes, family: Family = Family.IPV4) -> CarpHe
     first, vhid, advskew, authlen, demote, advbase, _sum, counter, digest = _LAYOUT.unpack(head)
     kind = first & 0x0F
     return CarpHeader(vhid, advskew, advbase, counter, digest, demote, authlen, kind, version)
+
+
+def _decode_vrrp(payload: bytes, version: int) -> CarpHeader:
+    if version != VRRP_VERSION:
+        raise DecodeError(DropReason.BADVER, f"unsupported version {version}")
+    return CarpHeader(
+        vhid=payload[1],
+        advskew=0,
+        advbase=0,
+        counter=b"",
+        digest=b"",
+        type=payload[0] & 0x0F,
+        version=version,
+    )
