@@ -28,6 +28,7 @@ _SECOND: Final = 1_000_000_000
 _PATIENCE: Final = 3
 """Intervals without an advert after which a peer may come."""
 _KEPT: Final = 20_000
+_MASTER: Final = State.MASTER
 _STANDS: Final = "its cause is still there"
 
 
@@ -170,10 +171,10 @@ class Invariants:
         if advert.bow_out:
             tenure.bow_outs += 1
             return
-        watch = self._watch[node.name, advert.instance]
         tenure.sent += 1
         tenure.last_advert = now
-        if node.states.get(advert.instance) is not State.MASTER:
+        if node.states.get(advert.instance) is not _MASTER:
+            watch = self._watch[node.name, advert.instance]
             self._expect(False, node, watch, now, "advert of a host that is not MASTER")
 
     def spoke(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
@@ -193,20 +194,16 @@ class Invariants:
 
     def _judge_speaker(self, node: Node, watch: GroupWatch, frame: Frame, now: int) -> None:
         """The right MAC: is it the right host?"""
-        key = watch.member_of[node.name].key
-        last = self._tenures[node.name, key].last_advert
-        if node.states.get(key) is not State.MASTER:
+        member = watch.member_of[node.name]
+        last = self._tenures[node.name, member.key].last_advert
+        if node.states.get(member.key) is not _MASTER:
             self._add(Kind.NOT_MASTER, watch, node.name, now, frame)
         elif last is None:
             self._add(Kind.BEFORE_FIRST_ADVERT, watch, node.name, now, frame)
-        elif now - last > _PATIENCE * self._advbase(watch, node) * _SECOND:
+        elif now - last > _PATIENCE * member.advbase * _SECOND:
             # the one case that no host can help (docs/explanation/windows.md)
             cause = "a machine stood still with its clocks" if node.was_frozen else ""
             self._add(Kind.NOT_MASTER, watch, node.name, now, frame, cause)
-
-    def _advbase(self, watch: GroupWatch, node: Node) -> int:
-        config = watch.member_of[node.name].config
-        return config.advbase if config is not None else 0
 
     def took(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
         """A host took in traffic for an address."""

@@ -6,6 +6,7 @@ Takes no time. Knows frames, gates and the order of things; must not know how a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from carpio.core.effects import (
@@ -51,6 +52,16 @@ ENOBUFS: Final = 105
 _MASTER: Final = State.MASTER
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Voice:
+    """A group in one family: all that does not change from advert to advert."""
+
+    nic: Nic
+    adverts: AdvertFrames
+    bow_outs: AdvertFrames
+    succeeded: SendSucceeded
+
+
 class Performer:
     """The hands of a node."""
 
@@ -63,22 +74,25 @@ class Performer:
         self._node = node
         self._witness = witness
         self._schedule = schedule
-        self._adverts: dict[tuple[InstanceKey, Family], tuple[Nic, AdvertFrames]] = {}
-        self._bow_outs: dict[tuple[InstanceKey, Family], tuple[Nic, AdvertFrames]] = {}
-        self._succeeded: dict[tuple[InstanceKey, Family], SendSucceeded] = {}
+        self._voices: dict[tuple[InstanceKey, Family], _Voice] = {}
         self._announcements: dict[InstanceKey, list[Frame]] = {}
         self._gates: dict[InstanceKey, int] = {}
         """When the witness is told next that the kernel may have closed the gate."""
 
     def build(self, instances: Iterable[InstanceConfig]) -> None:
         """Make all that does not change from advert to advert."""
-        self._adverts, self._bow_outs, self._announcements = {}, {}, {}
+        self._voices, self._announcements = {}, {}
         for config in instances:
             key, nic = config.instance, self._node.nics[config.carpdev]
             mac = virtual_mac(config.vhid)
-            for place, source in ((self._adverts, mac), (self._bow_outs, nic.mac)):
-                for family, header in _headers(source, nic.sources).items():
-                    place[key, family] = (nic, AdvertFrames(header, config.carpdev))
+            bow_outs = _headers(nic.mac, nic.sources)
+            for family, header in _headers(mac, nic.sources).items():
+                self._voices[key, family] = _Voice(
+                    nic=nic,
+                    adverts=AdvertFrames(header, config.carpdev),
+                    bow_outs=AdvertFrames(bow_outs[family], config.carpdev),
+                    succeeded=SendSucceeded(key, family),
+                )
             packed = [a.address.packed for a in config.addresses]
             self._announcements[key] = [Frame(data) for data in announcements(mac, packed)]
 
@@ -124,7 +138,7 @@ class Performer:
             datapath.release(batch.release)
             self._tell_changed(batch.release, now)
         for bow_out in batch.bow_outs:
-            self._send(bow_out, now)
+            self._bow_out(bow_out, now)
         refused = datapath.acquire(batch.acquire) if batch.acquire else {}
         events += refusals(refused)
         if batch.adverts:
@@ -152,19 +166,20 @@ class Performer:
     ) -> list[Event]:
         """Send adverts, then wind the dead-man of groups of which every advert left (ADR 13)."""
         events: list[Event] = []
-        sent: dict[InstanceKey, bool] = {}
+        sent: dict[InstanceKey, int] = {}
         for advert in adverts:
             assert isinstance(advert, SendAdvertisement)  # noqa: S101 - chosen by the callers
             key = advert.instance
             if key in refused:
                 continue
-            error = self._send(advert, now)
-            sent[key] = sent.get(key, True) and not error
+            voice = self._voices[key, advert.family]
+            error = self._send(voice, voice.adverts, advert, now)
             if error:
                 events.append(SendFailed(key, advert.family, error))
             else:
-                events.append(self._success(key, advert.family))
-        wind = [key for key, complete in sent.items() if complete and key not in acquired]
+                events.append(voice.succeeded)
+            sent[key] = sent.get(key, 0) or error
+        wind = [key for key, error in sent.items() if not error and key not in acquired]
         if wind:
             events += refusals(self._node.datapath.refresh(wind))
         for key in sent:
@@ -172,15 +187,14 @@ class Performer:
                 self.watch_gate(key, now)
         return events
 
-    def _success(self, key: InstanceKey, family: Family) -> SendSucceeded:
-        known = self._succeeded.get((key, family))
-        if known is None:
-            known = self._succeeded[key, family] = SendSucceeded(key, family)
-        return known
+    def _bow_out(self, advert: SendAdvertisement, now: int) -> None:
+        voice = self._voices[advert.instance, advert.family]
+        self._send(voice, voice.bow_outs, advert, now)
 
-    def _send(self, advert: SendAdvertisement, now: int) -> int:
-        place = self._bow_outs if advert.bow_out else self._adverts
-        nic, frames = place[advert.instance, advert.family]
+    def _send(
+        self, voice: _Voice, frames: AdvertFrames, advert: SendAdvertisement, now: int
+    ) -> int:
+        nic = voice.nic
         error = 0
         if not nic.port.is_up:
             error = ENETDOWN

@@ -38,6 +38,12 @@ class Member:
             self._found = next((c for c in instances if c.instance == self.key), None)
         return self._found
 
+    @property
+    def advbase(self) -> int:
+        """That of its present settings; 0: it has none."""
+        config = self.config
+        return config.advbase if config is not None else 0
+
     def is_eligible(self) -> bool:
         """Whether it could be master: it runs, its link is up, nothing refuses the addresses."""
         nic, config = self.node.nics[self.key.carpdev], self.config

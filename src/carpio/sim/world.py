@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from ipaddress import IPv4Address, IPv6Address
+from itertools import count
 from types import FunctionType
 from typing import Any, Final
 
@@ -57,7 +58,8 @@ class World:
         self.trace: Callable[[int, str], None] | None = None
         """Told of every step, for whoever compares runs."""
         self._heap: list[tuple[int, int, Callable[[Any, int], None], Any]] = []
-        self._sequence = 0
+        self._next = count().__next__
+        """Return the number of a new event."""
         wires = segments_of(setups)
         names = list(dict.fromkeys(wires.values()))
         self.segments = {
@@ -128,24 +130,29 @@ class World:
 
     def schedule(self, at: int, action: Callable[[Any, int], None], argument: Any) -> None:
         """Let `action(argument, at)` happen; the past is now."""
-        self._sequence += 1
         if at < self.now:
             at = self.now
-        heappush(self._heap, (at, self._sequence, action, argument))
+        heappush(self._heap, (at, self._next(), action, argument))
 
     def run(self, until: int) -> None:
         """Let time pass."""
         heap, invariants, trace = self._heap, self.invariants, self.trace
-        while heap and heap[0][0] <= until:
-            now, _, action, argument = heappop(heap)
+        steps = 0
+        while heap:
+            event = heappop(heap)
+            now, _, action, argument = event
+            if now > until:
+                heappush(heap, event)
+                break
             while invariants.check_at < now:
                 self.now = invariants.check_at
                 invariants.check(self.now)
             self.now = now
-            self.steps += 1
+            steps += 1
             if trace is not None:
                 trace(now, _named(action, argument))
             action(argument, now)
+        self.steps += steps
         self.now = until
         if invariants.check_at < until:
             invariants.check(until)
