@@ -58,9 +58,10 @@ class Signer:
 
     def accepts(self, header: CarpHeader) -> bool:
         """Check the digest; when it is right take over the counter, in every state."""
-        if not self._authenticator.verify(header.counter, header.digest):
+        counter = header.counter
+        if not self._authenticator.verify(counter, header.digest):
             return False
-        self._counter = int.from_bytes(header.counter, "big")
+        self._counter = int.from_bytes(counter, "big")
         return True
 
     def _next_counter(self) -> int:

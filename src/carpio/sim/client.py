@@ -64,7 +64,7 @@ class Client:
         self._groups = {number: list(addresses) for number, addresses in groups.items()}
         self._probes_of = {a: self.probes[number] for number, all_ in groups.items() for a in all_}
         self._segment = segment
-        self._port = Port(name="client", owner=self)
+        self._port = Port(name="client", owner=self, wants_adverts=False)
         segment.plug(self._port)
         self._learned = learned
         self._questions: dict[bytes, Frame] = {}

@@ -113,7 +113,8 @@ class AdvertFrames:
         frame.data = self._header + payload
         frame.destination = self._destination
         frame.source = self._source
-        frame.advert = DatagramReceived(*self._advert, payload, False)
+        # as DatagramReceived(...), in a quarter of the time
+        frame.advert = tuple.__new__(DatagramReceived, (*self._advert, payload, False))
         frame.packet = None
         return frame
 

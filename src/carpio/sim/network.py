@@ -26,6 +26,9 @@ Schedule = Callable[[int, Callable[[tuple["Port", Frame], int], None], tuple["Po
 """Call (time, action, argument) later."""
 
 
+Receive = Callable[[Frame, int], None]
+
+
 class Receiver(Protocol):
     """What is plugged into a port."""
 
@@ -74,8 +77,10 @@ class Port:
     """Families of which the switch does not pass CARP's multicast to this port."""
     last_out: int = 0
     last_in: int = 0
-    audience: tuple[Callable[[Frame, int], None], ...] | None = None
-    """Who takes a frame for all from this port; None: not known since the last change."""
+    wants_adverts: bool = True
+    """Whether it joined CARP's groups: else its NIC drops what is sent to them."""
+    audience: dict[bool, tuple[Receive, ...]] = field(default_factory=dict)
+    """Who takes adverts (True) and other frames for all from here, known since the last change."""
 
 
 class Segment:
@@ -101,7 +106,7 @@ class Segment:
     def rewire(self) -> None:
         """Links, sides, filters or impairments of ports are not what they were."""
         for port in self.ports:
-            port.audience = None
+            port.audience.clear()
 
     def set_link(self, port: Port, is_up: bool) -> None:
         """Connect or cut; the switch forgets what it learned from a dead link."""
@@ -138,16 +143,17 @@ class Segment:
                     if self.led is not None and known.sides == port.sides:
                         self.led(frame, known, now)
                 return
-        audience = port.audience
+        is_advert = frame.advert is not None
+        audience = port.audience.get(is_advert)
         if audience is None:
-            audience = port.audience = tuple(self._audience(port))
+            audience = port.audience[is_advert] = tuple(self._audience(port, is_advert))
         for receive in audience:
             receive(frame, now)
 
-    def _audience(self, port: Port) -> Iterator[Callable[[Frame, int], None]]:
+    def _audience(self, port: Port, is_advert: bool) -> Iterator[Receive]:
         """Yield who takes a frame for all, as things are: most links are up and good."""
         for other in self.ports:
-            if other is port:
+            if other is port or (is_advert and not other.wants_adverts):
                 continue
             if other.filtered or other.inbound:
                 yield partial(self._filter, port, other)

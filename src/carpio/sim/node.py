@@ -376,18 +376,21 @@ class Node:
 
     def _turn(self, events: Sequence[Event], now: int) -> None:
         """Handle what was read, then gates that the kernel closed, then what is due."""
-        local = self._local = self.clock.local(now)
+        self._local = self.clock.local(now)
         if events:
             self._run(events, now)
+        self._act_on_time(now)
+        self._rearm(now)
+
+    def _act_on_time(self, now: int) -> None:
         expired = self.datapath.expired()
         if expired:
             self._run(refusals(dict.fromkeys(expired, "dead-man closed the gate")), now)
-        engine = self.engine
+        engine, local = self.engine, self._local
         if engine is not None:
             deadline = engine.next_deadline()
             if deadline is not None and deadline <= local:
                 self._follow(engine, engine.handle(_DUE, local), now, local)
-        self._rearm(now)
 
     def _run(self, events: Iterable[Event], now: int) -> None:
         engine = self.engine
@@ -434,8 +437,10 @@ class Node:
         if not self._is_listening or self.engine is None:
             return
         deadline = self.engine.next_deadline()
-        if deadline is not None and deadline <= self.clock.local(now):
-            self._turn((), now)
+        local = self._local = self.clock.local(now)
+        if deadline is not None and deadline <= local:
+            self._act_on_time(now)
+            self._rearm(now)
         else:
             self._rearm(now)
 

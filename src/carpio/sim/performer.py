@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from carpio.core.effects import (
@@ -50,6 +51,7 @@ __all__ = ["Performer", "refusals"]
 ENETDOWN: Final = 100
 ENOBUFS: Final = 105
 _MASTER: Final = State.MASTER
+_NOTHING: Final[Mapping[InstanceKey, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +100,10 @@ class Performer:
 
     def perform(self, effects: Sequence[Effect], now: int) -> list[Event]:
         """Carry out; return what came of it."""
-        for effect in effects:
-            if type(effect) is not SendAdvertisement or effect.bow_out:
-                return self._perform_all(effects, now)
-        return self._advertise(effects, (), {}, now)  # what masters do nearly all the time
+        adverts = [it for it in effects if type(it) is SendAdvertisement and not it.bow_out]
+        if len(adverts) == len(effects):  # what masters do nearly all the time
+            return self._advertise(adverts, (), _NOTHING, now)
+        return self._perform_all(effects, now)
 
     def _perform_all(self, effects: Iterable[Effect], now: int) -> list[Event]:
         events: list[Event] = []
@@ -159,7 +161,7 @@ class Performer:
 
     def _advertise(
         self,
-        adverts: Iterable[Effect],
+        adverts: Iterable[SendAdvertisement],
         acquired: Sequence[InstanceKey],
         refused: Mapping[InstanceKey, str],
         now: int,
@@ -168,7 +170,6 @@ class Performer:
         events: list[Event] = []
         sent: dict[InstanceKey, int] = {}
         for advert in adverts:
-            assert isinstance(advert, SendAdvertisement)  # noqa: S101 - chosen by the callers
             key = advert.instance
             if key in refused:
                 continue
