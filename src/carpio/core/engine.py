@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from itertools import count
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from carpio.core.counters import RECEIVED, new_counters
 from carpio.core.demotion import DemotionLedger
@@ -57,6 +57,22 @@ from carpio.wire.constants import DropReason
 
 __all__ = ["Engine"]
 
+_RareEvent: TypeAlias = (
+    Started
+    | Stopped
+    | ConfigurationReplaced
+    | LinkWentUp
+    | LinkWentDown
+    | DemotionAdjusted
+    | DemotionCleared
+    | CountersCleared
+    | StateRequested
+    | SendFailed
+    | AddressesRefused
+    | AddressesAvailable
+    | Stalled
+)
+"""What does not happen with each advert."""
 _REMOVED: Final = "vhid removed"
 _REQUESTS: Final = MappingProxyType(
     {State.MASTER: Trigger.MASTER_REQUESTED, State.BACKUP: Trigger.BACKUP_REQUESTED}
@@ -89,7 +105,17 @@ class Engine:
         effects: list[Effect] = []
         if not self._is_running and not isinstance(event, Started):
             return effects
-        self._dispatch(event, now, effects)
+        match event:  # the frequent ones first
+            case DatagramReceived():
+                self._receive(event, now, effects)
+            case SendSucceeded():
+                self._note_success(event.instance, now, effects)
+            case DeadlineReached():
+                for instance in self._schedule.pop_due(now):
+                    instance.fire(now, effects)
+                    self._schedule.update(instance)
+            case _:
+                self._handle_rare(event, now, effects)
         if self._demotion_changed:
             self._demotion_changed = False
             for instance in self._instances.values():
@@ -115,18 +141,10 @@ class Engine:
             counters=dict(self._counters),
         )
 
-    def _dispatch(self, event: Event, now: Nanoseconds, effects: list[Effect]) -> None:
-        match event:  # the frequent ones first
-            case DatagramReceived():
-                self._receive(event, now, effects)
-            case SendSucceeded():
-                self._note_send(event.instance, 0, now, effects)
-            case DeadlineReached():
-                for instance in self._schedule.pop_due(now):
-                    instance.fire(now, effects)
-                    self._schedule.update(instance)
+    def _handle_rare(self, event: _RareEvent, now: Nanoseconds, effects: list[Effect]) -> None:
+        match event:
             case SendFailed():
-                self._note_send(event.instance, event.errno, now, effects)
+                self._note_failure(event.instance, event.errno, effects)
             case Started():
                 self._start(event, now, effects)
             case Stopped():
@@ -176,20 +194,20 @@ class Engine:
         else:
             self._instances[drop.instance].count(drop.reason.value)
 
-    def _note_send(
-        self, key: InstanceKey, errno: int, now: Nanoseconds, effects: list[Effect]
-    ) -> None:
-        """Take the result of a send (`errno` 0: good) into account (spec 10.1)."""
+    def _note_success(self, key: InstanceKey, now: Nanoseconds, effects: list[Effect]) -> None:
+        """Take a good send into account (spec 10.1)."""
         instance = self._instances.get(key)
         if instance is None:
             return
-        if not errno:
-            if instance.serve(now, effects):
-                self._schedule.update(instance)
-            if instance.send_health.succeed():
-                cause, reason = _send_error_cause(key), f"send ok on {key.carpdev}"
-                self._clear_demotion(cause, reason, effects)
-        elif instance.send_health.fail():
+        if instance.serve(now, effects):
+            self._schedule.update(instance)
+        if instance.send_health.succeed():
+            cause, reason = _send_error_cause(key), f"send ok on {key.carpdev}"
+            self._clear_demotion(cause, reason, effects)
+
+    def _note_failure(self, key: InstanceKey, errno: int, effects: list[Effect]) -> None:
+        instance = self._instances.get(key)
+        if instance is not None and instance.send_health.fail():
             cause, reason = _send_error_cause(key), f"send error {errno} on {key.carpdev}"
             factor = self._config.senderr_demotion_factor
             self._adjust_demotion(cause, factor, reason, effects)

@@ -141,12 +141,13 @@ class Instance:
     ) -> None:
         """React to a valid advertisement (spec 5.3) that is none of ours."""
         self._rivals.note(source, header, now)
+        rank = self._rank
         theirs = interval(header.advbase, header.advskew)
-        if theirs == self._rank.interval and self._has_crossed(header, family):
+        if theirs == rank.interval and self._has_crossed(header, family):
             self._cross(family, now, effects)
             return
         self._crossings.end()
-        trigger = judge(theirs, self._rank)
+        trigger = judge(theirs, rank)
         tenure = self._tenure
         if tenure.state is _BACKUP:
             if trigger is _BETTER:

@@ -15,21 +15,16 @@ _KEPT: Final = 8
 class Rivals:
     """Remembers the last valid advertisement of each source; the oldest gives way."""
 
-    __slots__ = ("_heard", "_latest", "_name")
+    __slots__ = ("_heard",)
 
     def __init__(self) -> None:
-        self._latest: IpAddress | None = None
-        """Whom `_name` is of; heard again, it is last already."""
-        self._name = (0, 0)
         self._heard: dict[tuple[int, int], tuple[IpAddress, CarpHeader, Nanoseconds]] = {}
 
     def note(self, source: IpAddress, header: CarpHeader, now: Nanoseconds) -> None:
         """Remember `header` as the latest word of `source`."""
-        if source is not self._latest:
-            self._latest = source
-            self._name = (source.version, int(source))  # cheaper to hash than the address object
-            self._heard.pop(self._name, None)
-        self._heard[self._name] = (source, header, now)
+        name = (source.version, int(source))  # cheaper to hash than the address object
+        self._heard.pop(name, None)
+        self._heard[name] = (source, header, now)
         if len(self._heard) > _KEPT:
             del self._heard[next(iter(self._heard))]
 
