@@ -14,6 +14,7 @@ Effects must be performed in order and the events that come of them (`SendSuccee
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
 from types import MappingProxyType
 from typing import Final, TypeAlias, assert_never
@@ -73,6 +74,7 @@ _RareEvent: TypeAlias = (
     | Stalled
 )
 """What does not happen with each advert."""
+_NO_GROUPS: Final[Mapping[int, Instance]] = MappingProxyType({})
 _REMOVED: Final = "vhid removed"
 _REQUESTS: Final = MappingProxyType(
     {State.MASTER: Trigger.MASTER_REQUESTED, State.BACKUP: Trigger.BACKUP_REQUESTED}
@@ -178,7 +180,7 @@ class Engine:
         if not self._config.allow:
             effects.append(ReportDrop(event.carpdev, DropReason.NOT_ALLOWED, ""))
             return
-        verified = verify(event, self._groups.get(event.carpdev, {}))
+        verified = verify(event, self._groups.get(event.carpdev, _NO_GROUPS))
         if isinstance(verified, ReportDrop):
             self._count_drop(verified)
             effects.append(verified)

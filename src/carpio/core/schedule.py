@@ -57,10 +57,14 @@ class Schedule:
     def pop_due(self, now: Nanoseconds) -> list[Instance]:
         """Return and forget the instances due at `now`, by deadline, then by creation."""
         due: list[Instance] = []
-        at = self.next_deadline()
-        while at is not None and at <= now:
-            _, order, instance = heappop(self._heap)
-            if self._queued.pop(order, None) is not None:  # else it is a second entry for that time
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            at, order, instance = heappop(heap)
+            if self._queued.get(order) != at:  # the entry that counts is another one
+                continue
+            del self._queued[order]
+            if instance.due == at:
                 due.append(instance)
-            at = self.next_deadline()
+            else:
+                self.update(instance)
         return due

@@ -42,7 +42,9 @@ class Tenure:
         """Return the earliest deadline."""
         due = self.advertise_at
         if due is None:
-            due = min(self.master_down.values(), default=None)
+            for at in self.master_down.values():  # `min` takes three times as long
+                if due is None or at < due:
+                    due = at
             other = None if self.takeover is None else self.takeover.at
         else:
             other = None if self.announcer is None else self.announcer.due

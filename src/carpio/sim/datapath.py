@@ -138,8 +138,9 @@ class Datapath:
                 holding.gate_until = _CLOSED
                 outcome[key] = "dead-man closed the gate"
             else:
-                holding.gate_until = Nanoseconds(now + holding.dead_man)
-                self._none_expires_before = min(self._none_expires_before, holding.gate_until)
+                holding.gate_until = until = Nanoseconds(now + holding.dead_man)
+                if until < self._none_expires_before:
+                    self._none_expires_before = until
         return outcome
 
     def serve(self, instances: Sequence[InstanceKey]) -> Mapping[InstanceKey, str]:

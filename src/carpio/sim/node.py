@@ -417,7 +417,9 @@ class Node:
         deadline = self.engine.next_deadline()
         if deadline is None:
             return
-        at = max(self.clock.when(deadline), now)
+        at = self.clock.when(deadline)
+        if at < now:
+            at = now
         if self._wake_at is None or at < self._wake_at:
             self._wake_at = at = at + self._latency()
             self._schedule(at, self._wake, at)
