@@ -1,6 +1,5 @@
 """The checks of spec 5.1 in their order, each with its counter and its text."""
 
-
 import pytest
 from tests.helpers.builders import (
     advert,

@@ -22,7 +22,7 @@ ASKER = bytes.fromhex("0200000000fe"), ip_address("198.18.0.254").packed
 def claimed(made: World, address: str, vhid: int, by: str = "a") -> set[tuple[Kind, str]]:
     """Let a host say that an address is at a virtual MAC; return what is wrong with that."""
     reply = Frame(arp_reply(virtual_mac(vhid), ip_address(address).packed, *ASKER))
-    made.invariants.spoke(made.node_of[by], "eth0", reply, made.now)
+    made.invariants.spoke(made.node_of[by].nics["eth0"], reply, made.now)
     return {(one.kind, one.group) for one in made.findings}
 
 

@@ -128,7 +128,8 @@ class Invariants:
         self._watch: dict[tuple[str, InstanceKey], GroupWatch] = {}
         self._of: dict[str, list[GroupWatch]] = {}
         self._on: dict[tuple[str, str], list[GroupWatch]] = {}
-        self._places: dict[tuple[str, str], _Place] = {}
+        self._places: dict[Nic, _Place] = {}
+        """Those made since the settings of a group were compared last."""
         self._tenures: dict[tuple[str, InstanceKey], _Tenure] = {}
         for watch in watches:
             watch.compared = self._places.clear
@@ -177,19 +178,18 @@ class Invariants:
             watch = self._watch[node.name, advert.instance]
             self._expect(False, node, watch, now, "advert of a host that is not MASTER")
 
-    def spoke(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
+    def spoke(self, nic: Nic, frame: Frame, now: int) -> None:
         """A frame that is no advert left the host: judge what it claims."""
-        for watch, lie in self._place(node.name, carpdev).claims(frame):
+        place = self._places.get(nic) or self._place(nic)
+        for watch, lie in place.claims(frame):
             if lie is None:
-                self._judge_speaker(node, watch, frame, now)
+                self._judge_speaker(nic.node, watch, frame, now)
             else:
-                self._add(lie, watch, node.name, now, frame)
+                self._add(lie, watch, nic.node.name, now, frame)
 
-    def _place(self, host: str, carpdev: str) -> _Place:
-        place = self._places.get((host, carpdev))
-        if place is None:
-            watches = self._on.get((host, carpdev), ())
-            place = self._places[host, carpdev] = _Place(watches)
+    def _place(self, nic: Nic) -> _Place:
+        watches = self._on.get((nic.node.name, nic.carpdev), ())
+        place = self._places[nic] = _Place(watches)
         return place
 
     def _judge_speaker(self, node: Node, watch: GroupWatch, frame: Frame, now: int) -> None:
@@ -205,14 +205,15 @@ class Invariants:
             cause = "a machine stood still with its clocks" if node.was_frozen else ""
             self._add(Kind.NOT_MASTER, watch, node.name, now, frame, cause)
 
-    def took(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
+    def took(self, nic: Nic, frame: Frame, now: int) -> None:
         """A host took in traffic for an address."""
         packet = frame.packet
         if not isinstance(packet, Echo):
             return
-        for watch in self._place(node.name, carpdev).holders(packet.destination):
+        place = self._places.get(nic) or self._place(nic)
+        for watch in place.holders(packet.destination):
             if frame.destination != watch.mac:
-                self._add(Kind.AT_BACKUP, watch, node.name, now, frame)
+                self._add(Kind.AT_BACKUP, watch, nic.node.name, now, frame)
 
     def changed(self, node: Node, key: InstanceKey | None, now: int) -> None:
         """Who answers may have changed."""
@@ -237,31 +238,33 @@ class Invariants:
 
     def led(self, frame: Frame, port: Port, now: int) -> None:
         """The switch sent a frame to one port alone."""
-        if not isinstance(frame.packet, Echo) or not isinstance(port.owner, Nic):
+        nic = port.owner
+        if not isinstance(nic, Nic) or not isinstance(frame.packet, Echo):
             return
-        node = port.owner.node
-        for watch in self._place(node.name, port.owner.carpdev).of_mac(frame.destination):
-            if node.name in watch.speakers:
+        name = nic.node.name
+        place = self._places.get(nic) or self._place(nic)
+        for watch in place.of_mac(frame.destination):
+            if name in watch.speakers:
                 continue
             if len(watch.speakers) != 1:
                 continue  # nobody to lead to, or split brain, which is told as such
             settled = max(watch.changes[-1][0], watch.premises.bad_until)
             if not watch.premises.hold:
                 cause = watch.premises.cause()
-                self._add(Kind.MISLED, watch, node.name, now, frame, cause)
+                self._add(Kind.MISLED, watch, name, now, frame, cause)
             elif now - settled > watch.bounds.propagation + watch.lag:
-                self._add(Kind.MISLED, watch, node.name, now, frame)
+                self._add(Kind.MISLED, watch, name, now, frame)
 
     def advert_lost(self, frame: Frame, sender: Port, receiver: Port | None, now: int) -> None:
         """A link swallowed an advert: for a moment a pair does not deliver."""
         if receiver is not None and not isinstance(receiver.owner, Nic):
             return
-        advert = frame.advert
-        if advert is None or not isinstance(sender.owner, Nic):
+        advert, nic = frame.advert, sender.owner
+        if advert is None or not isinstance(nic, Nic):
             return
         family = "IPv4" if advert.family is Family.IPV4 else "IPv6"
         to = f" to {receiver.name}" if receiver is not None else ""
-        place = self._place(sender.owner.node.name, sender.owner.carpdev)
+        place = self._places.get(nic) or self._place(nic)
         for watch in place.of_mac(virtual_mac(advert.payload[1])):
             watch.disturb(f"an {family} advert from {sender.name}{to} was lost", now)
         self.reschedule()

@@ -353,7 +353,7 @@ class Node:
         self._local = self.clock.local(now)
         answers, taken = self.datapath.receive(nic.carpdev, frame)
         if taken:
-            self._witness.took(self, nic.carpdev, frame, now)
+            self._witness.took(nic, frame, now)
         for answer in answers:
             self.say(nic, answer, now)
 
@@ -369,7 +369,7 @@ class Node:
             and not nic.refuses_to_send
             and self.datapath.lets_out(nic.carpdev, frame)
         ):
-            self._witness.spoke(self, nic.carpdev, frame, now)
+            self._witness.spoke(nic, frame, now)
             nic.segment.transmit(nic.port, frame, now)
 
     # -- the loop ------------------------------------------------------------------------------

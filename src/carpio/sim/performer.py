@@ -168,46 +168,47 @@ class Performer:
     ) -> list[Event]:
         """Send adverts, then wind the dead-man of groups of which every advert left (ADR 13)."""
         events: list[Event] = []
-        sent: dict[InstanceKey, int] = {}
+        errors: dict[InstanceKey, int] = {}
         for advert in adverts:
             key = advert.instance
             if key in refused:
                 continue
             voice = self._voices[key, advert.family]
-            error = self._send(voice, voice.adverts, advert, now)
+            error = self._send(voice.nic, voice.adverts, advert, now)
             if error:
                 events.append(SendFailed(key, advert.family, error))
+                errors[key] = error
             else:
                 events.append(voice.succeeded)
-            sent[key] = sent.get(key, 0) or error
-        wind = [key for key, error in sent.items() if not error and key not in acquired]
+                errors.setdefault(key, 0)
+        wind = [key for key, error in errors.items() if not error and key not in acquired]
         if wind:
-            events += refusals(self._node.datapath.refresh(wind))
-        for key in sent:
+            outcome = self._node.datapath.refresh(wind)
+            if outcome:
+                events += refusals(outcome)
+        for key in errors:
             if key not in self._gates:
                 self.watch_gate(key, now)
         return events
 
     def _bow_out(self, advert: SendAdvertisement, now: int) -> None:
         voice = self._voices[advert.instance, advert.family]
-        self._send(voice, voice.bow_outs, advert, now)
+        self._send(voice.nic, voice.bow_outs, advert, now)
 
-    def _send(
-        self, voice: _Voice, frames: AdvertFrames, advert: SendAdvertisement, now: int
-    ) -> int:
-        nic = voice.nic
-        error = 0
-        if not nic.port.is_up:
+    def _send(self, nic: Nic, frames: AdvertFrames, advert: SendAdvertisement, now: int) -> int:
+        node, port = self._node, nic.port
+        if not port.is_up:
             error = ENETDOWN
         elif nic.refuses_to_send:
             error = ENOBUFS
         else:
             frame = frames.with_payload(advert.payload)
-            if self._node.datapath.lets_out(nic.carpdev, frame):
-                nic.segment.transmit(nic.port, frame, now)
+            if node.datapath.lets_out(nic.carpdev, frame):
+                nic.segment.transmit(port, frame, now)
+                error = 0
             else:
                 error = ENOBUFS
-        self._witness.advertised(self._node, advert, error, now)
+        self._witness.advertised(node, advert, error, now)
         return error
 
     # -- gates ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from carpio.core.model import InstanceKey
 from carpio.sim.frames import Frame
 
 if TYPE_CHECKING:
+    from carpio.sim.nic import Nic
     from carpio.sim.node import Node
 
 __all__ = ["Witness"]
@@ -29,11 +30,11 @@ class Witness(Protocol):
         """An advert was sent, or was not (`error`)."""
         ...
 
-    def spoke(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
+    def spoke(self, nic: Nic, frame: Frame, now: int) -> None:
         """A frame that is no advert left the host."""
         ...
 
-    def took(self, node: Node, carpdev: str, frame: Frame, now: int) -> None:
+    def took(self, nic: Nic, frame: Frame, now: int) -> None:
         """A host took in traffic for an address."""
         ...
 
