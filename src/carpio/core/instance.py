@@ -104,7 +104,6 @@ class Instance:
         trigger: Trigger,
         now: Nanoseconds,
         effects: list[Effect],
-        *,
         family: Family = Family.IPV4,
         reason: str = "",
     ) -> None:
@@ -155,7 +154,7 @@ class Instance:
             elif trigger in LEAVING and self._waits_for_turn(trigger, family, now):
                 self.due = tenure.due()
                 return
-        self.apply(trigger, now, effects, family=family)
+        self.apply(trigger, now, effects, family)
 
     def fire(self, now: Nanoseconds, effects: list[Effect]) -> None:
         """Do what is due; harmless when nothing is."""
@@ -314,10 +313,10 @@ class Instance:
         takeover = tenure.takeover
         if takeover is not None and takeover.at <= now:
             tenure.takeover = None
-            self.apply(takeover.trigger, now, effects, family=takeover.family)
+            self.apply(takeover.trigger, now, effects, takeover.family)
         for family, at in tuple(tenure.master_down.items()):
             if at <= now:  # nothing, when the instance has just taken over
-                self.apply(Trigger.MASTER_TIMED_OUT, now, effects, family=family)
+                self.apply(Trigger.MASTER_TIMED_OUT, now, effects, family)
 
     def _has_crossed(self, header: CarpHeader, family: Family) -> bool:
         """Tell whether a peer of our rank sent this before it can have heard the same of us."""
@@ -326,7 +325,7 @@ class Instance:
     def _cross(self, family: Family, now: Nanoseconds, effects: list[Effect]) -> None:
         """Give way to an equal as ever (R-065); it does the same, so somebody must come back."""
         was_master = self.state is State.MASTER
-        self.apply(Trigger.ADVERTISEMENT_BETTER, now, effects, family=family)
+        self.apply(Trigger.ADVERTISEMENT_BETTER, now, effects, family)
         if was_master:
             at = Nanoseconds(now + self._crossings.next_delay())
             self._tenure.takeover = Takeover(at, Trigger.MASTER_TIMED_OUT, family)

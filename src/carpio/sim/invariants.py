@@ -118,8 +118,8 @@ class _Place:
 class Invariants:
     """The witness of a world."""
 
-    def __init__(self, watches: Sequence[GroupWatch]) -> None:
-        self.watches = tuple(watches)
+    def __init__(self) -> None:
+        self.watches: tuple[GroupWatch, ...] = ()
         self.findings = Findings()
         self.changes: list[Change] = []
         self.uncounted = 0
@@ -131,6 +131,10 @@ class Invariants:
         self._places: dict[Nic, _Place] = {}
         """Those made since the settings of a group were compared last."""
         self._tenures: dict[tuple[str, InstanceKey], _Tenure] = {}
+
+    def follow(self, watches: Sequence[GroupWatch]) -> None:
+        """Watch these groups, whose hosts tell it all from the beginning."""
+        self.watches = tuple(watches)
         for watch in watches:
             watch.compared = self._places.clear
             for member in watch.members:

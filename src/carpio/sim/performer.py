@@ -100,10 +100,10 @@ class Performer:
 
     def perform(self, effects: Sequence[Effect], now: int) -> list[Event]:
         """Carry out; return what came of it."""
-        adverts = [it for it in effects if type(it) is SendAdvertisement and not it.bow_out]
-        if len(adverts) == len(effects):  # what masters do nearly all the time
-            return self._advertise(adverts, (), _NOTHING, now)
-        return self._perform_all(effects, now)
+        for effect in effects:
+            if type(effect) is not SendAdvertisement or effect.bow_out:
+                return self._perform_all(effects, now)
+        return self._advertise(effects, (), _NOTHING, now)  # what masters do nearly all the time
 
     def _perform_all(self, effects: Iterable[Effect], now: int) -> list[Event]:
         events: list[Event] = []
@@ -161,7 +161,7 @@ class Performer:
 
     def _advertise(
         self,
-        adverts: Iterable[SendAdvertisement],
+        adverts: Iterable[Effect],
         acquired: Sequence[InstanceKey],
         refused: Mapping[InstanceKey, str],
         now: int,
@@ -170,6 +170,7 @@ class Performer:
         events: list[Event] = []
         errors: dict[InstanceKey, int] = {}
         for advert in adverts:
+            assert isinstance(advert, SendAdvertisement)  # noqa: S101 - chosen by the callers
             key = advert.instance
             if key in refused:
                 continue

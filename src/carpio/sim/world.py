@@ -66,10 +66,10 @@ class World:
             name: Segment(name, self.schedule, stream(settings.seed, name, "links"))
             for name in names
         }
+        self.invariants = Invariants()
         self.nodes = [self._make_node(n, setup, wires, names) for n, setup in enumerate(setups)]
         self.node_of = {node.name: node for node in self.nodes}
-        watches = _watches(self.nodes, wires)
-        self.invariants = Invariants(watches)
+        self.invariants.follow(_watches(self.nodes, wires))
         self.clients = {name: self._make_client(name, n) for n, name in enumerate(names)}
         for segment in self.segments.values():
             segment.led = self.invariants.led
@@ -89,7 +89,7 @@ class World:
             setup,
             nics,
             schedule=self.schedule,
-            witness=_Later(self),
+            witness=self.invariants,
             seed=self.settings.seed,
             naive=self.settings.naive,
         )
@@ -176,18 +176,6 @@ class World:
     def receptions(self) -> int:
         """Adverts that engines were told of."""
         return sum(node.received for node in self.nodes)
-
-
-class _Later:
-    """The witness of nodes: nodes are made before the invariants that watch them."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._world.invariants, name)
-        setattr(self, name, method)
-        return method
 
 
 def _boot(node: Node, now: int) -> None:
