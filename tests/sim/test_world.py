@@ -128,3 +128,21 @@ def test_pairs_that_do_not_preempt_keep_whoever_was_first():
     made.run(30 * SECOND)
     assert made.invariants.changes[0].host == made.invariants.watches[0].speakers[0] == "b"
     assert made.findings == []
+
+
+def test_a_virtual_second_of_a_pair_takes_few_calls():
+    """Calls of Python functions are what it costs, and unlike time they are always the same."""
+    made, calls, seconds = world(), 0, 20
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    made.run(10 * SECOND)
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        made.run((10 + seconds) * SECOND)
+    finally:
+        sys.setprofile(before)
+    assert 100 < calls / seconds < 200
