@@ -172,7 +172,7 @@ def eventually_gone(directory: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
     need("ip", "tcpdump")
     before = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
@@ -187,7 +187,7 @@ def test_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_pa
         assert run.poll() is None
     assert len(processes_of(tmp_path)) > 3
     run.send_signal(number)
-    assert run.wait(PATIENCE_S) == (128 + number if number is signal.SIGTERM else -number)
+    assert run.wait(PATIENCE_S) == (-number if number is signal.SIGKILL else 128 + number)
     run.stderr.close()
     assert eventually_gone(tmp_path)
     assert (set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()) <= before

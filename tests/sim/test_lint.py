@@ -3,10 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.helpers.builders import engine_config
+from tests.helpers.builders import engine_config, group
 from tests.helpers.sim import host, pair
 
-from carpio.sim.lint import lint
+from carpio.core.model import EngineConfig
+from carpio.sim.lint import doubts, lint
 from carpio.sim.node import HostSetup
 
 
@@ -75,3 +76,12 @@ def test_an_address_of_two_groups_is_told():
     assert one.group == "9@eth0"
     assert one.what.endswith(" is in 1@eth0, too")
     assert advice(first, second) == []
+
+
+def test_what_makes_a_simulation_useless_is_doubted_and_nothing_else():
+    first, second = pair()
+    idle = HostSetup(name="c", config=EngineConfig())
+    lonely = HostSetup(name="d", config=engine_config(group("7@eth9", "10.0.9.1/24")))
+    told = [str(one).split(";")[0] for one in doubts([first, second, idle, lonely])]
+    assert told == ["c: has no group", "7@eth9: only d has it"]
+    assert doubts([host("a", 200, preempt=False), host("b", 200, preempt=False)]) == []

@@ -45,6 +45,8 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWPID = 0x20000, 0x10000000, 0x40000000, 0x20000000
 USER_NAMESPACE: Final = ("--user", "--map-current-user", "--keep-caps")
 LEAVE_S: Final = 10.0
+INTERRUPTED_S: Final = 2.0
+"""Given to a place that was interrupted together with us."""
 USER_REMEDY: Final = (
     "run it as root, or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1"
     " kernel.apparmor_restrict_unprivileged_userns=0 (whichever exists)"
@@ -68,11 +70,12 @@ def run_inside(arguments: Sequence[str]) -> int:
 
     before = signal.signal(signal.SIGTERM, _leave)
     try:
-        while True:
-            try:
-                return _status(child.wait())
-            except KeyboardInterrupt:
-                continue  # the child has it as well, and cleans up
+        try:
+            return _status(child.wait())
+        except KeyboardInterrupt:  # from a terminal the child has it as well, and cleans up
+            with suppress(subprocess.TimeoutExpired):
+                return _status(child.wait(INTERRUPTED_S))
+            raise SystemExit(128 + signal.SIGINT) from None
     except SystemExit:
         _end(child)
         raise

@@ -67,6 +67,13 @@ def main(argv: list[str]) -> int:
     except CarpioError as error:
         print(f"carpio lab {action}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(
+            f"carpio lab {action}: {error.filename or 'the system'}: {error.strerror};"
+            " choose another --out, or make room",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:

@@ -5,7 +5,7 @@ Each rule looks at one group over all its hosts. Knows no world: nothing is simu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Final, TypeAlias
@@ -16,7 +16,7 @@ from carpio.sim.node import HostSetup
 from carpio.sim.premises import differences
 from carpio.sim.world import segments_of
 
-__all__ = ["Advice", "lint"]
+__all__ = ["Advice", "doubts", "lint"]
 
 _MOST_SKEW: Final = 240
 _REMEDIES: Final = (
@@ -55,6 +55,20 @@ _Rule: TypeAlias = Callable[[_Group], Iterator[tuple[str, str]]]
 
 def lint(setups: Sequence[HostSetup]) -> list[Advice]:
     """Return all that the rules say, group by group."""
+    groups = _groups_of(setups)
+    return [*_two_groups(groups), *_obey(_RULES, groups)]
+
+
+def doubts(setups: Sequence[HostSetup]) -> list[Advice]:
+    """Return what makes a simulation say nothing of use, or blame carpio for the configuration."""
+    groups = _groups_of(setups)
+    remedy = "it takes no part; add [[vhid]], or leave its file out"
+    idle = [Advice(one.name, "has no group", remedy) for one in setups if not one.config.instances]
+    return [*idle, *_two_groups(groups), *_obey((_alone,), groups)]
+
+
+def _groups_of(setups: Sequence[HostSetup]) -> dict[str, list[_Member]]:
+    """Return the members of each group, by VHID@SEGMENT."""
     wires = segments_of(setups)
     groups: dict[str, list[_Member]] = {}
     for setup in setups:
@@ -64,14 +78,15 @@ def lint(setups: Sequence[HostSetup]) -> list[Advice]:
             name = f"{config.vhid}@{wires[setup.name, config.carpdev]}"
             member = _Member(setup.name, config, setup.config.allow, rank)
             groups.setdefault(name, []).append(member)
+    return groups
+
+
+def _obey(rules: Iterable[_Rule], groups: Mapping[str, _Group]) -> list[Advice]:
     return [
-        *_two_groups(groups),
-        *(
-            Advice(name, what, remedy)
-            for name, members in groups.items()
-            for rule in _RULES
-            for what, remedy in rule(members)
-        ),
+        Advice(name, what, remedy)
+        for name, members in groups.items()
+        for rule in rules
+        for what, remedy in rule(members)
     ]
 
 

@@ -15,7 +15,7 @@ from carpio.cli.usage import UsageError
 from carpio.sim.chance import random_scenario
 from carpio.sim.hosts import load_hosts
 from carpio.sim.library import find_scenario, names, path_of
-from carpio.sim.lint import lint
+from carpio.sim.lint import doubts, lint
 from carpio.sim.node import HostSetup
 from carpio.sim.run import MINUTE
 from carpio.sim.run import run as simulate
@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
         from carpio.cli.commands import sim_exhaustive
 
         return sim_exhaustive.run(arguments, environment, setups)
+    for doubt in doubts(setups):
+        environment.remark(f"warning: {doubt}")
     if arguments.seeds is not None:
         from carpio.cli.commands import sim_search
 
