@@ -135,11 +135,15 @@ def test_a_failing_seed_is_kept_and_its_command_replays_it(run, tmp_path: Path):
     assert json.loads(again.stdout)["violations"][0]["what"] == "wrong MAC"
 
 
+HEARS_INTERRUPTS = ("env", "--default-signal=INT")
+"""Background jobs of a shell ignore it, and what they start does."""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path, number: int):
     words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "2")
     search = subprocess.Popen(
-        (Path(sys.executable).parent / "carpio", *words),
+        (*HEARS_INTERRUPTS, Path(sys.executable).parent / "carpio", *words),
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,

@@ -175,9 +175,11 @@ def eventually_gone(directory: Path) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
     need("ip", "tcpdump")
+    out = str(tmp_path / "out")
     before = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
     run = subprocess.Popen(
-        command("run", "graceful", "--short", "--out", str(tmp_path / "out")),
+        # background jobs of a shell ignore SIGINT, and what they start does
+        ("env", "--default-signal=INT", *command("run", "graceful", "--short", "--out", out)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
