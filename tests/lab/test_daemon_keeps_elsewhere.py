@@ -180,6 +180,7 @@ def test_jails_have_their_addresses_after_a_restart_of_the_daemon(
         a.become_master()
         a("ifconfig -j inner j0 vhid 7 state master")
         wait_for(lambda: "carp: MASTER" in a.did("ifconfig -j inner j0"), "MASTER in the jail")
+        wait_for(lambda: "tentative" not in a.did("ifconfig -j inner j0"), "no address is new")
         inner = a.did("ifconfig -j inner j0")
         a = Console(restarted(a.node, kill=True))
         a.wait_for("MASTER", timeout_s=1)
