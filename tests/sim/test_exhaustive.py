@@ -33,6 +33,15 @@ def test_nothing_is_broken_with_three_hosts_and_one_fault():
     assert result.states > 900
 
 
+def test_each_loss_that_may_happen_opens_more_until_all_are_open():
+    horizon = Horizon(deadlines=2, faults=0)
+    known = [
+        explore_all(hosts(2), replace(horizon, losses=losses)).together
+        for losses in (0, 1, 2, 60, None)
+    ]
+    assert known[0] < known[1] <= known[2] <= known[3] == known[4]
+
+
 def test_both_families_are_explored_together():
     configs = [
         engine_config(group("1@eth0", "10.0.0.1/24", "fe80::1/64", advskew=skew), preempt=True)

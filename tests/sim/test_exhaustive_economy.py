@@ -29,10 +29,10 @@ def hosts(number: int, *, preempt: bool = True) -> list[EngineConfig]:
     [
         (2, Horizon(faults=1, kinds=KINDS)),
         (2, Horizon(faults=2, deadlines=1, delay=0, in_order=True, kinds=(*FEW, Act.MUTE))),
-        (2, Horizon(faults=1, kinds=KINDS, has_losses=False)),
+        (2, Horizon(faults=1, kinds=KINDS, losses=0)),
         (3, Horizon(faults=0, deadlines=4)),
         (3, Horizon(faults=1, deadlines=1, delay=0, in_order=True, kinds=KINDS)),
-        (3, Horizon(faults=2, deadlines=1, delay=0, in_order=True, kinds=FEW, has_losses=False)),
+        (3, Horizon(faults=2, deadlines=1, delay=0, in_order=True, kinds=FEW, losses=0)),
     ],
     ids=[
         "one fault",

@@ -30,6 +30,8 @@ from carpio.sim.telling import told
 __all__ = ["Horizon", "Progress", "Result", "explore_all"]
 
 _STEPS_TO_TELL: Final = 10_000
+_ANY: Final = 1
+"""Losses left that do not become fewer."""
 
 
 class Message(NamedTuple):
@@ -64,7 +66,11 @@ class Step(NamedTuple):
 
 
 Budget: TypeAlias = tuple[int, ...]
-"""What is left: faults, and deadlines of each host."""
+"""What is left: faults, losses, and deadlines of each host."""
+_FAULTS: Final = 0
+_LOSSES: Final = 1
+_DEADLINES: Final = 2
+"""Where the first host's are."""
 
 
 def explore_all(
@@ -96,7 +102,9 @@ class _Exploration:
     def run(self, progress: Progress) -> Result:
         """Search until nothing is left or something is broken."""
         horizon = self._horizon
-        budget: Budget = (horizon.faults, *(horizon.deadlines for _ in self._hosts))
+        losses = _ANY if horizon.losses is None else horizon.losses
+        deadlines = (horizon.deadlines for _ in self._hosts)
+        budget: Budget = (horizon.faults, losses, *deadlines)
         booted = tuple(Stances(host).of(None).ends[0][1].stance for host in self._hosts)
         first = self._settled(World(booted, (), 0, 0))
         self._known[first] = [budget]
@@ -148,7 +156,7 @@ class _Exploration:
     def _way(self, world: World) -> tuple[str, ...]:
         """Return the steps to a state; they are found again, to keep none of them in mind."""
         steps: list[str] = []
-        plenty = (1, *(1 for _ in self._hosts))
+        plenty = (1, 1, *(1 for _ in self._hosts))
         while world in self._came_from:
             before = self._came_from[world]
             step = next(step for step in self._steps(before, plenty) if step.world == world)
@@ -165,8 +173,8 @@ class _Exploration:
             for act, outcome in stance.ends:
                 after = self._after(world, number, outcome, is_fault=True)
                 yield Step(act.value, number, None, after, left, outcome.broken)
-        if left[0]:
-            yield from self._faults(world, (left[0] - 1, *left[1:]))
+        if left[_FAULTS]:
+            yield from self._faults(world, _one_less(left, _FAULTS))
 
     def _messages(self, world: World, left: Budget) -> Iterator[Step]:
         before = None
@@ -183,9 +191,10 @@ class _Exploration:
                 outcome = stance.hears(advert._replace(equal=True))
                 after = self._after(rest, to, outcome)
                 yield Step("hears what equals its own", to, message, after, left, outcome.broken)
-            if self._horizon.has_losses and not message.age:  # lost later is no different
+            if left[_LOSSES] and not message.age:  # lost later is no different
                 lost = self._settled(rest._replace(calm=self._bounds.echo))
-                yield Step("does not get", to, message, lost, left, "")
+                fewer = left if self._horizon.losses is None else _one_less(left, _LOSSES)
+                yield Step("does not get", to, message, lost, fewer, "")
 
     def _is_behind(self, message: Message, before: Message) -> bool:
         """Whether another one in the sorted flight stands for this one, or comes first."""
@@ -199,12 +208,13 @@ class _Exploration:
         oldest = max((one.age for one in world.flight), default=0)
         for number, stance in enumerate(world.hosts):
             due = stance.due
-            if due is None or not left[1 + number] or due > max(first, 0) + lateness:
+            place = _DEADLINES + number
+            if due is None or not left[place] or due > max(first, 0) + lateness:
                 continue
             passed = due if due > lateness else 0
             if world.flight and oldest + passed > self._horizon.delay:
                 continue  # adverts arrive, or are lost, first
-            fewer = (*left[: 1 + number], left[1 + number] - 1, *left[2 + number :])
+            fewer = _one_less(left, place)
             broken = self._complaint(world, passed)
             if broken:
                 yield Step("deadline", number, passed, world, fewer, broken)
@@ -275,3 +285,7 @@ class _Exploration:
     def _complaint(self, world: World, passed: int) -> str:
         """Say what would last too long if so much time passed."""
         return too_long(self._wrong(world.hosts), passed - world.start)
+
+
+def _one_less(left: Budget, place: int) -> Budget:
+    return (*left[:place], left[place] - 1, *left[place + 1 :])

@@ -19,8 +19,8 @@ class Horizon:
     """Of each host."""
     faults: int = 2
     """Begun in all; that they end is not counted."""
-    has_losses: bool = True
-    """Any number of adverts can be lost, each for one host; they do not count as faults."""
+    losses: int | None = None
+    """Adverts that can be lost, each for one host; None: any number. They are no faults."""
     kinds: tuple[Act, ...] = FAULTS
     """Of faults."""
     lateness: int = 20_000_000
@@ -32,12 +32,17 @@ class Horizon:
     is_frugal: bool = False
     """Of orders that come to the same explore only one."""
 
+    @property
+    def has_losses(self) -> bool:
+        """Whether an advert can be lost."""
+        return self.losses != 0
+
     @classmethod
     def of(cls, hosts: int) -> Horizon:
         """Return what can be explored in minutes with so many hosts."""
         if hosts < 3:
             return cls()
-        return cls(has_losses=False, delay=0, in_order=True)
+        return cls(losses=1, delay=0, in_order=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

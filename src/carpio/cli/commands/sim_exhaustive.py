@@ -53,7 +53,9 @@ def run(
 
 
 def _told(horizon: Horizon, result: Result) -> str:
-    losses = "any number of losses" if horizon.has_losses else "no losses"
+    losses = f"at most {horizon.losses} lost" if horizon.losses else "no losses"
+    if horizon.losses is None:
+        losses = "any number of losses"
     delay = f"up to {horizon.delay / 1e9:g} s" if horizon.delay else "no time"
     return (
         f"{horizon.deadlines} deadlines each, {horizon.faults} of "
