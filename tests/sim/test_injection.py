@@ -239,6 +239,18 @@ def test_faults_of_one_host_end_in_any_order():
     assert not [one for one in report.findings if one.is_violation]
 
 
+def test_a_drift_that_ends_within_another_one_leaves_that_one():
+    made = in_world(
+        Fault(kind=FaultKind.DRIFT, at=BEGIN, lasts=30 * SECOND, host="a", ppm=1_000),
+        Fault(kind=FaultKind.DRIFT, at=BEGIN + SECOND, lasts=SECOND, host="a", ppm=50_000),
+    )
+    made.run(BEGIN + 2 * SECOND)
+    begun = made.node_of["a"].clock.local(BEGIN + 2 * SECOND)
+    made.run(BEGIN + 12 * SECOND)
+    gained = made.node_of["a"].clock.local(BEGIN + 12 * SECOND) - begun - 10 * SECOND
+    assert gained == 10 * SECOND // 1_000
+
+
 def test_a_crash_while_frozen_boots_with_a_running_clock():
     report = played(
         Fault(kind=FaultKind.FREEZE, at=BEGIN, lasts=20 * SECOND, host="a"),

@@ -55,6 +55,8 @@ class Injection:
         """What was done, with the host that was meant."""
         self._world = world
         self._edits: dict[str, dict[int, Edit]] = {}
+        self._drifts: dict[str, list[int]] = {}
+        """Of each host, those that last; the latest counts."""
         self._base = {node.name: node.config for node in world.nodes}
         self._number = 0
         for watch in world.invariants.watches:
@@ -138,10 +140,13 @@ class Injection:
             undo_premise = self._without_premise(
                 fault, f"the clock of {node.name} is wrong by {fault.ppm / 10_000:g} %"
             )
+        drifts = self._drifts.setdefault(node.name, [])
+        drifts.append(fault.ppm)
         node.drift(fault.ppm, now)
 
         def undo(now: int) -> None:
-            node.drift(0, now)
+            drifts.remove(fault.ppm)
+            node.drift(drifts[-1] if drifts else 0, now)
             undo_premise(now)
 
         return undo
