@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
 
 import pytest
 from tests.helpers.builders import engine_config, group
+from tests.helpers.mutants import broken, without
 
 from carpio.core.model import EngineConfig, State
-from carpio.core.table import RULES, Rule, Step, Trigger
+from carpio.core.table import Rule, Step, Trigger
 from carpio.sim.exhaustive import Horizon, explore_all
 from carpio.sim.reaction import FAULTS, Act
 
@@ -73,20 +73,6 @@ def test_the_number_of_deadlines_limits_what_is_explored():
 
 
 BACKUP, MASTER = State.BACKUP, State.MASTER
-
-
-def broken(state: State, trigger: Trigger, rule: Rule | None) -> object:
-    rules = dict(RULES[state])
-    if rule is None:
-        del rules[trigger]
-    else:
-        rules[trigger] = rule
-    return MappingProxyType({**RULES, state: MappingProxyType(rules)})
-
-
-def without(step: Step, state: State, trigger: Trigger) -> Rule:
-    rule = RULES[state][trigger]
-    return replace(rule, steps=tuple(one for one in rule.steps if one is not step))
 
 
 MUTANTS = {
