@@ -58,6 +58,10 @@ class AddressPlane(Protocol):
         """Make the addresses reachable and usable."""
         ...
 
+    def dismiss(self, instances: Sequence[InstanceKey]) -> None:
+        """Let groups speak on that fell silent because somebody else advertised."""
+        ...
+
     def release(self, instances: Sequence[InstanceKey]) -> None:
         """Close the gates at once; undo `serve` afterwards."""
         ...

@@ -46,6 +46,7 @@ __all__ = [
     "ip6",
     "na",
     "ns",
+    "rival",
     "suppress_refusal",
     "tagged",
 ]
@@ -130,6 +131,15 @@ def ip6(
     header = struct.pack("!IHBB", 6 << 28, len(payload), protocol, 255)
     body = header + IPv6Address(source).packed + IPv6Address(destination).packed + payload
     return _ethernet(ether, to, 0x86DD, body)
+
+
+def rival(mac: bytes = VMAC, *, family: int = 4) -> bytes:
+    """What somebody else advertises from a virtual MAC, as far as the guard looks at it."""
+    if family == 4:
+        to = bytes.fromhex("01005e000012")
+        return ip4(ether=mac, source=PEER4, destination="224.0.0.18", protocol=112, to=to)
+    to = bytes.fromhex("333300000012")
+    return ip6(ether=mac, source=PEER6, destination="ff02::12", protocol=112, to=to)
 
 
 def icmp6(

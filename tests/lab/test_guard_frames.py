@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
@@ -32,6 +33,7 @@ from tests.helpers.guard_lab import (
     ip6,
     na,
     ns,
+    rival,
     tagged,
 )
 
@@ -280,6 +282,79 @@ def test_frames_to_the_virtual_mac_arrive_only_while_its_gate_is_open(
     assert lab.arriving(frame, protocol=IP4) == []
     guard.remove()
     assert lab.arriving(frame, protocol=IP4) == [frame]
+
+
+# -- a rival advertises from a virtual MAC -----------------------------------------------------
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_virtual_mac_is_silent_from_the_advert_of_a_rival_until_he_is_dismissed(
+    lab: GuardLab, guard: Guard, family: int
+) -> None:
+    claims = [frame for frame in TRUTHS.values() if frame[:1] == b"\xff"]
+    stray = ip4(ether=PARENT_MAC, source=VIP4)
+    asked = ip4(ether=PEER_MAC, source=PEER4, destination=VIP4, to=VMAC)
+    own_adverts = [rival(family=4), rival(family=6)]
+    guard.open([GATE, Gate("p0", OTHER_VMAC, 60_000)])
+    assert lab.leaving(*claims) == claims
+    lab.arriving(rival(family=family), protocol=IP4 if family == 4 else IP6)
+    assert guard.contested() == {("p0", VMAC)}
+    assert lab.leaving(*claims, stray) == []
+    assert lab.arriving(asked, protocol=IP4) == []
+    assert lab.leaving(*own_adverts) == own_adverts, "they tell the rival that he is wrong"
+    other = garp(OTHER_VMAC, OTHER_VIP4)
+    assert lab.leaving(other) == [other]
+    guard.dismiss([("p0", VMAC), ("p0", OTHER_VMAC)])
+    assert guard.contested() == set()
+    assert lab.leaving(*claims, stray) == [*claims, stray[:6] + VMAC + stray[12:]]
+    assert lab.arriving(asked, protocol=IP4) == [asked]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        ip4(ether=PEER_MAC, source=PEER4, destination="224.0.0.18", protocol=112, to=BROADCAST),
+        rival(PEER_MAC),
+        rival(OTHER_VMAC),
+        ip4(ether=VMAC, source=PEER4, destination="224.0.0.18", protocol=112),
+        ip4(ether=VMAC, source=PEER4, to=rival()[:6]),
+        garp(VMAC),
+        tagged(rival()),
+    ],
+    ids=["bow-out", "NIC", "another group", "not to the group", "no advert", "ARP", "VLAN"],
+)
+def test_what_is_no_advert_from_an_open_virtual_mac_silences_nobody(
+    lab: GuardLab, guard: Guard, frame: bytes
+) -> None:
+    guard.open([GATE])
+    lab.arriving(frame, protocol=IP4)
+    assert guard.contested() == set()
+    lab.arriving(rival(), protocol=IP4)
+    assert guard.contested() == {("p0", VMAC)}, "nothing would be"
+
+
+def test_a_gate_opens_uncontested(lab: GuardLab, guard: Guard) -> None:
+    lab.arriving(rival(), protocol=IP4)
+    assert guard.contested() == set(), "behind a closed gate there is nothing to silence"
+    guard.open([GATE])
+    lab.arriving(rival(), protocol=IP4)
+    assert guard.contested() == {("p0", VMAC)}
+    guard.refresh([GATE])
+    assert guard.contested() == {("p0", VMAC)}, "winding is no judgement"
+    guard.open([GATE])
+    assert guard.contested() == set()
+
+
+def test_a_flood_of_adverts_does_not_silence_for_ever(lab: GuardLab, guard: Guard) -> None:
+    guard.open([GATE])
+    began = time.monotonic()
+    contests = 0
+    for _ in range(1500):
+        lab.arriving(rival(), protocol=IP4)
+        if guard.contested():
+            contests += 1
+            guard.dismiss([("p0", VMAC)])
+    assert 600 <= contests <= 600 + 100 * (time.monotonic() - began) + 1
 
 
 @pytest.mark.parametrize("mac", [VMAC, THIEF], ids=["MASTER", "thief"])

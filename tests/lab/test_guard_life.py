@@ -19,6 +19,7 @@ from tests.helpers.guard_lab import (
     eventually,
     group,
     guard_lab,
+    rival,
 )
 
 from carpio.errors import PlatformError
@@ -389,7 +390,30 @@ def test_nft_reads_the_rules_as_they_were_meant(lab: GuardLab, guard: Guard) -> 
         "[ lookup reg 1 set master_p0 0x1 ]",
         "[ counter pkts 0 bytes 0 ]",
         "[ immediate reg 0 drop ]",
+        "[ payload load 6b @ link header + 6 => reg 1 ]",
+        "[ lookup reg 1 set contested_p0 0x0 ]",
+        "[ counter pkts 0 bytes 0 ]",
+        "[ immediate reg 0 drop ]",
     ]
+
+
+def test_contests_outlive_their_owner_and_an_install_but_not_their_group(lab: GuardLab) -> None:
+    first = lab.guard()
+    first.claim()
+    first.install(GROUPS)
+    first.open([GATE, OTHER_GATE])
+    lab.arriving(rival(VMAC), rival(OTHER_VMAC), protocol=0x0800)
+    first.detach()
+    second = lab.guard()
+    second.claim()
+    assert second.contested() == {PLACE, OTHER_PLACE}
+    second.install(GROUPS)
+    assert second.verify() is None
+    assert second.contested() == {PLACE, OTHER_PLACE}
+    second.install(GROUPS[1:])
+    assert second.contested() == {OTHER_PLACE}
+    assert second.verify() is None
+    second.remove()
 
 
 def test_using_a_guard_before_it_is_claimed_is_refused(lab: GuardLab) -> None:

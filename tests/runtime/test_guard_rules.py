@@ -13,8 +13,10 @@ from carpio.runtime.guard_rules import (
     GuardedGroup,
     Ruleset,
     Set,
+    contest_set,
     gate_set,
     make_ruleset,
+    parent_of_contest_set,
     parent_of_gate_set,
     suffix,
 )
@@ -70,6 +72,8 @@ def test_a_link_local_address_is_guarded_on_its_own_parent_only() -> None:
 def test_the_gates_are_the_only_set_with_timeouts_and_start_closed() -> None:
     sets = make_ruleset([guarded("eth0", "192.0.2.1")]).sets
     assert [(s.name, dict(s.elements)) for s in sets if s.timeout] == [("master_eth0", {})]
+    lively = [(s.name, dict(s.elements)) for s in sets if s.is_lively]
+    assert lively == [("master_eth0", {}), ("contested_eth0", {})]
 
 
 def test_a_group_without_addresses_is_guarded_too() -> None:
@@ -117,6 +121,8 @@ def test_set_names_end_with_what_nft_can_print(device: str, printable: str) -> N
 @given(st.text(st.characters(exclude_characters="/", exclude_categories=("Cs",)), min_size=1))
 def test_the_parent_is_told_back_by_the_name_of_its_gates(parent: str) -> None:
     assert parent_of_gate_set(gate_set(parent)) == parent
+    assert parent_of_contest_set(contest_set(parent)) == parent
+    assert parent_of_gate_set(contest_set(parent)) is None
 
 
 @pytest.mark.parametrize("name", ["mine_eth0", "all4", "masters_eth0"])

@@ -18,7 +18,7 @@ from carpio.runtime.guard_table import (
 
 VMAC, OTHER = bytes.fromhex("00005e000101"), bytes.fromhex("00005e000102")
 EMPTY = Content(chains={}, rules={}, sets={}, elements={})
-MAP, TIMEOUT = 0x8, 0x10
+MAP, TIMEOUT, DYNAMIC = 0x8, 0x10, 0x20
 
 
 def ruleset(*macs: bytes, parent: str = "eth0") -> Ruleset:
@@ -40,7 +40,7 @@ def as_found(wanted: Ruleset, gates: tuple[bytes, ...] = ()) -> Content:
         rules={c.name: tuple(range(len(c.rules))) for c in wanted.chains},
         sets={
             s.name: Shape(
-                (MAP if s.data else 0) | (TIMEOUT if s.timeout else 0),
+                (MAP if s.data else 0) | (TIMEOUT if s.timeout else 0) | (DYNAMIC if s.size else 0),
                 length([part.length for part in s.key]),
                 s.data.length if s.data else 0,
             )

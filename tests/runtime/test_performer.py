@@ -48,6 +48,9 @@ class Recorder:
     def release(self, instances: Sequence[InstanceKey]) -> None:
         self._note("close", instances)
 
+    def dismiss(self, instances: Sequence[InstanceKey]) -> None:
+        self._note("dismiss", instances)
+
     def settle(self) -> None:
         self.steps.append("settle")
 
@@ -117,6 +120,23 @@ def test_effects_of_one_group_that_go_back_start_a_new_batch() -> None:
         "open 1@eth0",
         "settle",
     ]
+
+
+def test_who_does_not_give_way_to_a_rival_speaks_again_before_all_else() -> None:
+    recorder = Recorder()
+    performer = Performer(recorder, recorder.settle, {"eth0": recorder})  # type: ignore[dict-item]
+    performer.perform([ReleaseAddresses(A), advert(B), AnnounceAddresses(B)], [A, B])
+    assert recorder.steps == [
+        "dismiss 2@eth0",
+        "close 1@eth0",
+        "advert 2@eth0",
+        "wind 2@eth0",
+        "announce 2@eth0",
+        "settle",
+    ]
+    recorder.steps.clear()
+    performer.perform([], [A])
+    assert recorder.steps == ["dismiss 1@eth0"]
 
 
 def test_serving_comes_before_announcing() -> None:

@@ -2,11 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carpio.wire.constants import CARP_GROUP_V4_MAC
 from carpio.wire.ethernet import (
     ethernet_header,
     ethertype_and_offset,
     format_mac,
     parse_mac,
+    speaking_vhid,
     virtual_mac,
 )
 
@@ -62,3 +64,11 @@ def test_the_type_is_found_behind_tags_with_the_innermost_vlan(tags: str, vlan: 
 @pytest.mark.parametrize("end", range(18))
 def test_a_frame_that_ends_before_its_type_has_none(end: int):
     assert ethertype_and_offset((MACS + bytes.fromhex("8100000a0800"))[:end]) is None
+
+
+@pytest.mark.parametrize("vhid", [1, 112, 255])
+def test_the_vhid_that_speaks_is_told_by_the_ethernet_source_alone(vhid: int) -> None:
+    assert speaking_vhid(ethernet_header(CARP_GROUP_V4_MAC, virtual_mac(vhid), 0x0800)) == vhid
+    for source in ("02005e000101", "00005e000201"):
+        frame = ethernet_header(virtual_mac(vhid), bytes.fromhex(source), 0x0800)
+        assert speaking_vhid(frame) is None

@@ -3,7 +3,9 @@
 One table per network namespace, owned by this process where the kernel can (6.9): nobody else
 can change or flush it, and it stays when the process dies. A gate is an element with a time-out
 in the set of virtual MACs that may speak: the dead-man timer that ends a mastership in the
-kernel, whatever has become of the daemon. The rules themselves are in `guard_rules`.
+kernel, whatever has become of the daemon. A contest is an element in a set that packets fill: the
+virtual MAC is silent since a rival advertised from it, until it is dismissed. The rules
+themselves are in `guard_rules`.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from carpio.runtime.guard_rules import (
     GuardedGroup,
     Rule,
     Ruleset,
+    contest_set,
     gate_set,
     make_ruleset,
+    parent_of_contest_set,
     parent_of_gate_set,
 )
 from carpio.runtime.nfnetlink import (
@@ -76,6 +80,8 @@ class Guard:
         """Of the table, as the kernel accepted them."""
         self._gate_sets: tuple[str, ...] = ()
         """Names of the sets of gates in the table."""
+        self._contest_sets: tuple[str, ...] = ()
+        """Names of the sets of contested virtual MACs in the table."""
         self._ruleset = Ruleset()
         self._handles: Mapping[str, tuple[int, ...]] = {}
         """Of the rules as we wrote them; empty until then, also after a claim."""
@@ -104,7 +110,7 @@ class Guard:
             self.detach()
             raise
         content = table.read_content(self._netlink)
-        self._gate_sets = _gate_sets(content.sets)
+        self._note_sets(content.sets)
         return bool(content.chains or content.sets)
 
     def _claim_table(self) -> None:
@@ -136,8 +142,8 @@ class Guard:
             if opened is not None:
                 opened.close()
         self._netlink = self._watch = None
-        self._gate_sets, self._ruleset, self._handles = (), Ruleset(), {}
-        self._content = None
+        self._note_sets(())
+        self._ruleset, self._handles, self._content = Ruleset(), {}, None
         self._checked_at = 0.0
 
     def remove(self) -> None:
@@ -190,7 +196,7 @@ class Guard:
             self._transact([table.new_table(self._flags), *messages])
             after = table.with_elements_of(present, wanted, intact=intact)
             present = after if after is not None else table.read_content(self._socket)
-        self._gate_sets = _gate_sets(present.sets)
+        self._note_sets(present.sets)
         self._ruleset, self._handles, self._content = wanted, present.rules, present
         self._checked_at = time.monotonic()
 
@@ -198,11 +204,16 @@ class Guard:
         """What is in the table; read only where it can have changed since it was read last."""
         if self._content is None or self._is_doubtful():
             return table.read_content(self._socket)
-        gates = {
+        lively = {
             name: {key: data for key, data, _left in table.read_elements(self._socket, name)}
-            for name in self._gate_sets
+            for name in (*self._gate_sets, *self._contest_sets)
         }
-        return replace(self._content, elements={**self._content.elements, **gates})
+        return replace(self._content, elements={**self._content.elements, **lively})
+
+    def _note_sets(self, names: Iterable[str]) -> None:
+        known = tuple(names)
+        self._gate_sets = tuple(n for n in known if parent_of_gate_set(n) is not None)
+        self._contest_sets = tuple(n for n in known if parent_of_contest_set(n) is not None)
 
     def _is_doubtful(self) -> bool:
         """True when the table may be another than the one that was installed last."""
@@ -217,14 +228,19 @@ class Guard:
     # -- gates -------------------------------------------------------------------------------
 
     def open(self, gates: Sequence[Gate]) -> None:
-        """Open gates for their time, in one transaction; one that is open gets the new time."""
+        """Open gates for their time, in one transaction; one that is open gets the new time.
+
+        Whatever contested these virtual MACs before is dismissed.
+        """
+        dismissed = self._dismissal((gate.parent, gate.mac) for gate in gates)
         added = [m for s, e in _by_set(gates) for m in table.add_elements(s, e, flags=NLM_F_EXCL)]
         try:
-            self._transact(added)
+            self._transact([*dismissed, *added])
         except PlatformError as error:
             if error.errno != errno.EEXIST:
                 raise
-            self._transact([message for s, e in _by_set(gates) for message in _reopen(s, e)])
+            reopened = [message for s, e in _by_set(gates) for message in _reopen(s, e)]
+            self._transact([*dismissed, *reopened])
 
     def refresh(self, gates: Sequence[Gate]) -> list[Gate]:
         """Give open gates their full time again; return those that had expired.
@@ -269,6 +285,40 @@ class Guard:
             if (parent := parent_of_gate_set(name)) is not None
             for mac, _data, remaining in table.read_elements(self._socket, name)
         }
+
+    # -- contests ----------------------------------------------------------------------------
+
+    def dismiss(self, parent_macs: Iterable[tuple[str, bytes]]) -> None:
+        """Let virtual MACs speak again: the rivals heard so far are not MASTER.
+
+        Those that are not contested are fine. What is heard from now on contests anew.
+        """
+        self._tolerate_missing(self._dismissal(parent_macs))
+
+    def contested(self) -> set[tuple[str, bytes]]:
+        """The virtual MACs, with their parent, that wait to be judged or were lost to a rival."""
+        return {
+            (parent, mac)
+            for name in self._contest_sets
+            if (parent := parent_of_contest_set(name)) is not None
+            for mac, _data, _left in table.read_elements(self._socket, name)
+        }
+
+    def _dismissal(self, parent_macs: Iterable[tuple[str, bytes]]) -> list[Message]:
+        """Adding before deleting makes sure that there is something to delete."""
+        macs: dict[str, dict[bytes, None]] = {}
+        for parent, mac in parent_macs:
+            macs.setdefault(contest_set(parent), {})[mac] = None
+        return [
+            message
+            for name, found in macs.items()
+            if name in self._contest_sets
+            for elements in [[table.element(mac) for mac in found]]
+            for message in (
+                *table.add_elements(name, elements),
+                *table.delete_elements(name, elements),
+            )
+        ]
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -322,10 +372,6 @@ class Guard:
                 raise
             return False
         return True
-
-
-def _gate_sets(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if parent_of_gate_set(name) is not None)
 
 
 def _by_set(gates: Sequence[Gate]) -> list[tuple[str, list[bytes]]]:

@@ -7,6 +7,9 @@ it. Per parent, a claim passes only if it pairs the address with the virtual MAC
 IP traffic from a virtual address is given the virtual MAC (`mac4`, `mac6`). Other devices
 (bystanders) never claim an address of ours. Pure: knows no socket, makes values only.
 
+While its gate is open a virtual MAC falls silent with the frame by which somebody else advertises
+from it (`contested`), adverts excepted, until it was judged who is MASTER (docs/adr/0031).
+
 Names end with the parent's name, so that one parent's sets never speak for another's: the same
 vhid, hence the same virtual MAC, may exist on several parents.
 """
@@ -35,11 +38,19 @@ from carpio.runtime.nfnetlink_rules import (
     goto,
     is_in,
     is_not_in,
+    not_more_often,
+    note_in,
     protocol_is,
     transport_is,
     write_mapped,
 )
-from carpio.wire.constants import CARP_GROUP_V4, CARP_GROUP_V6, CARP_PROTOCOL
+from carpio.wire.constants import (
+    CARP_GROUP_V4,
+    CARP_GROUP_V4_MAC,
+    CARP_GROUP_V6,
+    CARP_GROUP_V6_MAC,
+    CARP_PROTOCOL,
+)
 
 __all__ = [
     "Chain",
@@ -48,8 +59,10 @@ __all__ = [
     "Rule",
     "Ruleset",
     "Set",
+    "contest_set",
     "gate_set",
     "make_ruleset",
+    "parent_of_contest_set",
     "parent_of_gate_set",
 ]
 
@@ -96,6 +109,12 @@ _SOLICITED = b"\x40"
 _SOURCE_MAC_OPTION, _TARGET_MAC_OPTION = b"\x01", b"\x02"
 _UNSPECIFIED = bytes(16)
 _WRONG_MAC = "our address, wrong MAC"
+_CONTESTED = "rival not judged yet"
+_MAX_CONTESTED: Final = 256
+"""More than the virtual MACs that a parent can have."""
+_CONTESTS_A_SECOND: Final = 100
+_CONTESTS_AT_ONCE: Final = 600
+"""All groups of a parent may change hands in one moment; a flood must not silence for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +128,23 @@ class GuardedGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set:
-    """A named set, or a map if `data` is given; a gate set (`timeout`) has no `elements`.
+    """A named set, or a map if `data` is given.
 
-    Elements are keys, padded part by part to four bytes, to data (empty for sets).
+    Elements are keys, padded part by part to four bytes, to data (empty for sets). A gate set
+    (`timeout`) and one that packets fill (`size`, its most elements) have none that must be there.
     """
 
     name: str
     key: tuple[DataType, ...]
     data: DataType | None = None
     timeout: bool = False
+    size: int = 0
     elements: Mapping[bytes, bytes] = field(default_factory=dict)
+
+    @property
+    def is_lively(self) -> bool:
+        """What it holds comes and goes while the ruleset stays as it is."""
+        return self.timeout or self.size > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +200,22 @@ def gate_set(parent: str) -> str:
 
 def parent_of_gate_set(name: str) -> str | None:
     """The parent whose gates are in the set `name`, or None if it is another kind of set."""
+    return _parent_of("master", name)
+
+
+def contest_set(parent: str) -> str:
+    """The name of the set of virtual MACs of a parent that a rival has advertised from."""
+    return f"contested_{suffix(parent)}"
+
+
+def parent_of_contest_set(name: str) -> str | None:
+    """The parent whose contested MACs are in the set `name`, or None if it is another kind."""
+    return _parent_of("contested", name)
+
+
+def _parent_of(kind: str, name: str) -> str | None:
     prefix, _, rest = name.partition("_")
-    if prefix != "master":
+    if prefix != kind:
         return None
     unescaped = re.sub(
         rb"/([0-9a-f]{2})", lambda found: bytes((int(found.group(1), 16),)), rest.encode()
@@ -238,6 +278,7 @@ def _parent_sets(end: str, own: Sequence[GuardedGroup], ours: Sequence[IpAddress
     return [
         Set(name=f"mine_{end}", key=(mac,), elements={g.mac: b"" for g in own}),
         Set(name=f"master_{end}", key=(mac,), timeout=True),
+        Set(name=f"contested_{end}", key=(mac,), size=_MAX_CONTESTED),
         _addresses4(f"ours4_{end}", ours),
         _addresses6(f"ours6_{end}", ours),
         Set(name=f"mac4_{end}", key=(DataType.IPV4,), data=mac, elements=dict(v4)),
@@ -279,6 +320,7 @@ def _parent_chains(parent: str) -> list[Chain]:
     leaving = (
         *_tagged_pass(),
         _drop("virtual MAC, gate closed", silent),
+        Rule("contested", is_in(f"contested_{end}", _ETHER_SOURCE) + goto(f"contest_{end}")),
         Rule("ARP", equals(_ETHER_TYPE, _ARP) + goto(f"arp_{end}")),
         Rule("IPv4", equals(_ETHER_TYPE, _IP4) + goto(f"ip4_{end}")),
         Rule("IPv6", equals(_ETHER_TYPE, _IP6) + goto(f"ip6_{end}")),
@@ -286,6 +328,8 @@ def _parent_chains(parent: str) -> list[Chain]:
     arriving = (
         *_tagged_pass(),
         _drop("to virtual MAC, gate closed", deaf),
+        _drop(f"to virtual MAC, {_CONTESTED}", is_in(f"contested_{end}", _ETHER_DESTINATION)),
+        *_contests(end),
         *_rivals(end),
     )
     return [
@@ -293,6 +337,7 @@ def _parent_chains(parent: str) -> list[Chain]:
         Chain(name=f"ip4_{end}", rules=tuple(_ip4_traffic(end))),
         Chain(name=f"nd_{end}", rules=tuple(_nd_claims(end))),
         Chain(name=f"ip6_{end}", rules=tuple(_ip6_traffic(end))),
+        Chain(name=f"contest_{end}", rules=_WHILE_CONTESTED),
         Chain(name=f"out_{end}", rules=leaving, hook=Hook(parent, _EGRESS, _LAST)),
         Chain(name=f"in_{end}", rules=arriving, hook=Hook(parent, _INGRESS, _FIRST)),
     ]
@@ -320,6 +365,7 @@ def _ip4_traffic(end: str) -> list[Rule]:
         Rule("advert", advert + ACCEPT),
         Rule("give virtual MAC", write_mapped(_ETHER_SOURCE, f"mac4_{end}", _IP4_SOURCE)),
         _drop("IPv4: from our address, gate closed", is_not_in(f"master_{end}", _ETHER_SOURCE)),
+        _drop(f"IPv4: from our address, {_CONTESTED}", is_in(f"contested_{end}", _ETHER_SOURCE)),
     ]
 
 
@@ -334,6 +380,7 @@ def _ip6_traffic(end: str) -> list[Rule]:
         Rule("advert", advert + ACCEPT),
         Rule("give virtual MAC", write_mapped(_ETHER_SOURCE, f"mac6_{end}", _IP6_SOURCE)),
         _drop("IPv6: from our address, gate closed", is_not_in(f"master_{end}", _ETHER_SOURCE)),
+        _drop(f"IPv6: from our address, {_CONTESTED}", is_in(f"contested_{end}", _ETHER_SOURCE)),
     ]
 
 
@@ -372,6 +419,37 @@ def _pairing(end: str, what: str, condition: bytes, address: Field, mac: Field) 
             named,
             wrong,
         ),
+    ]
+
+
+_ADVERTS: Final = MappingProxyType(
+    {
+        "IPv4": equals(_ETHER_DESTINATION, CARP_GROUP_V4_MAC)
+        + protocol_is(_IP4)
+        + equals(_IP4_PROTOCOL, bytes((CARP_PROTOCOL,))),
+        "IPv6": equals(_ETHER_DESTINATION, CARP_GROUP_V6_MAC)
+        + protocol_is(_IP6)
+        + equals(_IP6_NEXT_HEADER, bytes((CARP_PROTOCOL,))),
+    }
+)
+_WHILE_CONTESTED: Final = (
+    *(Rule(f"{family} advert", advert + ACCEPT) for family, advert in _ADVERTS.items()),
+    _drop(f"virtual MAC, {_CONTESTED}"),
+)
+
+
+def _contests(end: str) -> list[Rule]:
+    """An advert of somebody else from a virtual MAC whose gate is open here.
+
+    By now the switch sends frames for this MAC to him. Whether it goes on doing so is for the
+    election; until then nobody hears the same MAC from two hosts.
+    """
+    is_master = is_in(f"master_{end}", _ETHER_SOURCE)
+    pace = not_more_often(_CONTESTS_A_SECOND, _CONTESTS_AT_ONCE)
+    note = note_in(f"contested_{end}", _ETHER_SOURCE)
+    return [
+        Rule(f"{family} advert of a rival", advert + is_master + pace + note)
+        for family, advert in _ADVERTS.items()
     ]
 
 

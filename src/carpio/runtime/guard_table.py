@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
-from carpio.runtime.guard_rules import Chain, Rule, Ruleset, Set, parent_of_gate_set
+from carpio.runtime.guard_rules import Chain, Rule, Ruleset, Set
 from carpio.runtime.nfnetlink import (
     NLM_F_APPEND,
     NLM_F_CREATE,
@@ -54,6 +54,8 @@ _NEWSET, _GETSET, _DELSET = 9, 10, 11
 _NEWSETELEM, _GETSETELEM, _DELSETELEM = 12, 13, 14
 _SET_IS_MAP: Final = 0x8
 _SET_HAS_TIMEOUT: Final = 0x10
+_SET_IS_DYNAMIC: Final = 0x20
+"""NFT_SET_EVAL: packets may add elements."""
 _TYPE_BITS: Final = 6
 """Key types of a concatenation are packed into one number, six bits each (libnftables)."""
 _POLICY_ACCEPT: Final = 1
@@ -172,6 +174,8 @@ def _new_set(wanted: Set, identity: int) -> Message:
     ]
     if wanted.data is not None:
         body += [be32(6, wanted.data.number), be32(7, wanted.data.length)]
+    if wanted.size:
+        body.append(nested(9, be32(1, wanted.size)))  # NFTA_SET_DESC: NFTA_SET_DESC_SIZE
     what = f"creating nftables set {wanted.name}"
     return request(_NEWSET, *body, flags=NLM_F_CREATE, what=what)
 
@@ -179,8 +183,11 @@ def _new_set(wanted: Set, identity: int) -> Message:
 def _shape(wanted: Set) -> Shape:
     lengths = [part.length for part in wanted.key]
     padded = sum((length + 3) & ~3 for length in lengths)
+    flags = _SET_IS_MAP if wanted.data else 0
+    flags |= _SET_HAS_TIMEOUT if wanted.timeout else 0
+    flags |= _SET_IS_DYNAMIC if wanted.size else 0
     return Shape(
-        flags=(_SET_IS_MAP if wanted.data else 0) | (_SET_HAS_TIMEOUT if wanted.timeout else 0),
+        flags=flags,
         key_length=lengths[0] if len(lengths) == 1 else padded,
         data_length=wanted.data.length if wanted.data else 0,
     )
@@ -238,7 +245,7 @@ def read_content(socket: NetfilterSocket) -> Content:
         rules.setdefault(rule.chain, []).append(rule.handle)
     sets = {
         _name(found, 2): Shape(
-            number(found.get(3, b"")) & (_SET_IS_MAP | _SET_HAS_TIMEOUT),
+            number(found.get(3, b"")) & (_SET_IS_MAP | _SET_HAS_TIMEOUT | _SET_IS_DYNAMIC),
             number(found.get(5, b"")),
             number(found.get(7, b"")),
         )
@@ -359,7 +366,7 @@ def with_elements_of(
     is_same = present.chains == chains and present.sets == shapes
     if not is_same or any(intact.get(chain.name) != chain.rules for chain in wanted.chains):
         return None
-    elements = {each.name: dict(each.elements) for each in wanted.sets if not each.timeout}
+    elements = {each.name: dict(each.elements) for each in wanted.sets if not each.is_lively}
     return replace(present, elements={**present.elements, **elements})
 
 
@@ -373,7 +380,7 @@ def _element_changes(
     messages: list[Message] = []
     for each in wanted:
         old = {} if each.name in new else present.elements[each.name]
-        if each.timeout:
+        if each.is_lively:
             macs = sets[f"mine_{each.name.partition('_')[2]}"].elements
             gone: Sequence[bytes] = [key for key in old if key not in macs]
             added: Sequence[tuple[bytes, bytes]] = ()
@@ -388,7 +395,7 @@ def _element_changes(
 def difference(present: Content, wanted: Ruleset, handles: Mapping[str, tuple[int, ...]]) -> str:
     """What is missing or changed in the table, in words; "" if nothing is.
 
-    `handles` are those of the rules as they were written. Gates may come and go.
+    `handles` are those of the rules as they were written. Lively sets may hold anything.
     """
     for chain in wanted.chains:
         if chain.name not in present.chains:
@@ -400,6 +407,6 @@ def difference(present: Content, wanted: Ruleset, handles: Mapping[str, tuple[in
     for each in wanted.sets:
         if each.name not in present.sets:
             return f"set {each.name} is missing"
-        if parent_of_gate_set(each.name) is None and present.elements[each.name] != each.elements:
+        if not each.is_lively and present.elements[each.name] != each.elements:
             return f"elements of set {each.name} have changed"
     return ""

@@ -28,6 +28,8 @@ __all__ = [
     "goto",
     "is_in",
     "is_not_in",
+    "not_more_often",
+    "note_in",
     "protocol_is",
     "transport_is",
     "write_mapped",
@@ -42,6 +44,9 @@ _NF_DROP: Final = 0
 _NF_ACCEPT: Final = 1
 _NFT_GOTO: Final = -4
 _LOOKUP_INVERTED: Final = 1
+_DYNSET_ADD: Final = 0
+_PACKETS: Final = 0
+_SECOND: Final = 1
 
 
 class _Comparison(IntEnum):
@@ -180,6 +185,20 @@ def is_not_in(set_name: str, *fields: Field) -> bytes:
     return _load_all(fields) + _expression(
         "lookup", text(1, set_name), be32(2, _FIRST_REGISTER), be32(5, _LOOKUP_INVERTED)
     )
+
+
+def note_in(set_name: str, field: Field) -> bytes:
+    """Make what the field holds an element of the set, as a packet that gets here does."""
+    # NFTA_DYNSET_SET_NAME, _OP, _SREG_KEY
+    place = text(1, set_name) + be32(3, _DYNSET_ADD) + be32(4, _FIRST_REGISTER)
+    return _load(field) + _expression("dynset", place)
+
+
+def not_more_often(per_second: int, burst: int) -> bytes:
+    """Hold for no more packets than so many a second, after a burst."""
+    # NFTA_LIMIT_RATE, _UNIT, _BURST, _TYPE
+    rate = be64(1, per_second) + be64(2, _SECOND) + be32(3, burst) + be32(4, _PACKETS)
+    return _expression("limit", rate)
 
 
 def write_mapped(target: Field, map_name: str, key: Field) -> bytes:

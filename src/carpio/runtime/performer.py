@@ -8,10 +8,16 @@ group starts a new batch. What comes of it is returned as events, in order (styl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeAlias
 
-from carpio.core.effects import Effect, ReportDemotion, ReportDrop, ReportTransition
+from carpio.core.effects import (
+    Effect,
+    ReleaseAddresses,
+    ReportDemotion,
+    ReportDrop,
+    ReportTransition,
+)
 from carpio.core.events import (
     AddressesAvailable,
     AddressesRefused,
@@ -43,8 +49,17 @@ class Performer:
         self._settle = settle
         self._carpdevs = carpdevs
 
-    def perform(self, effects: Iterable[Effect]) -> list[Event]:
-        """Perform all but reports, in order; return what came of it."""
+    def perform(
+        self, effects: Sequence[Effect], contested: Collection[InstanceKey] = ()
+    ) -> list[Event]:
+        """Perform all but reports, in order; return what came of it.
+
+        `contested` are groups of which somebody else has advertised: these effects say whether
+        the group gives way. If it does not, it may speak again before all else.
+        """
+        if contested:
+            left = {one.instance for one in effects if isinstance(one, ReleaseAddresses)}
+            self._plane.dismiss([key for key in contested if key not in left])
         events: list[Event] = []
         batch = Batch()
         released = False

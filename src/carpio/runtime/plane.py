@@ -102,6 +102,8 @@ class Plane:
         self._unsettled: list[InstanceKey] = []
         self._is_tidy = False
         """True when nothing is left of groups that are gone, also of an earlier process."""
+        self._contested: set[tuple[str, bytes]] = set()
+        """Masters' virtual MACs that were contested at the last `dismiss_forgotten`."""
         self._settled: set[int] = set()
         """Parents whose settings were seen to be right in this look."""
         self.netlink_ports = self._home.ports
@@ -113,15 +115,17 @@ class Plane:
     def adopt(self, instances: Sequence[InstanceConfig]) -> list[InstanceKey]:
         """Take over gates that an earlier process left open; return those that never closed.
 
-        To be called once, before the first `install`. All other gates are closed.
+        To be called once, before the first `install`. All other gates are closed, also those that
+        a rival has contested: nobody was there to judge.
         """
         left = self._guard.gates()
+        contested = self._guard.contested()
         self.guests.find()
         holdings = [
             Holding(config=c, mac=virtual_mac(c.vhid), place=self._found_place(c.instance))
             for c in instances
         ]
-        candidates = [h for h in holdings if (h.config.carpdev, h.mac) in left]
+        candidates = [h for h in holdings if (h.config.carpdev, h.mac) in left.keys() - contested]
         for holding in candidates:
             self._holdings[holding.config.instance] = holding
         refused = self.refresh([h.config.instance for h in candidates]) if candidates else {}
@@ -292,6 +296,31 @@ class Plane:
             holding.gate_until = CLOSED
             self._unsettled.append(holding.config.instance)
 
+    def dismiss(self, instances: Sequence[InstanceKey]) -> None:
+        """Let groups speak on whose rivals were judged not to be MASTER; only open gates count."""
+        holdings = [h for h in map(self._holdings.get, instances) if h is not None]
+        places = [(h.config.carpdev, h.mac) for h in holdings if h.gate_until]
+        if not places:
+            return
+        try:
+            self._guard.dismiss(places)
+        except PlatformError as error:  # they stay silent; `dismiss_forgotten` tries again
+            log.error("carpio: dismissing a rival: %s", error)
+
+    def dismiss_forgotten(self) -> bool:
+        """Dismiss contests that were there the last time as well: their adverts were never heard.
+
+        True when others were found, which may be forgotten next time. Raises PlatformError.
+        """
+        masters = {(h.config.carpdev, h.mac) for h in self._holdings.values() if h.gate_until}
+        found = self._guard.contested() & masters if masters else set()
+        forgotten = found & self._contested
+        if forgotten:
+            log.warning("carpio: an advert of a rival was not heard; speaking again")
+            self._guard.dismiss(forgotten)
+        self._contested = found - forgotten
+        return bool(self._contested)
+
     def settle(self) -> None:
         """After `release`, when bow-outs are out: routes of a BACKUP, links down later."""
         keys, self._unsettled = self._unsettled, []
@@ -302,6 +331,8 @@ class Plane:
             requests += [route.adding for h in group for route in h.backup_routes]
             if requests:
                 place.routes.execute(requests)
+        with suppress(PlatformError):  # behind a closed gate it makes no difference
+            self._guard.dismiss((h.config.carpdev, h.mac) for h in idle)
         for holding in idle:
             holding.serving = False
             self._lowerer.lower(holding.config.instance)

@@ -32,7 +32,7 @@ from carpio.core.events import (
     Started,
     Stopped,
 )
-from carpio.core.model import EngineView, InstanceConfig, InstanceKey, Nanoseconds, State
+from carpio.core.model import EngineView, InstanceConfig, InstanceKey, Nanoseconds, State, Vhid
 from carpio.errors import PlatformError
 from carpio.ports import Clock, Entropy
 from carpio.runtime.carpdev import Carpdev, choose_sources
@@ -56,6 +56,7 @@ from carpio.runtime.rtobjects import (
 from carpio.runtime.settings import StateFile
 from carpio.runtime.trace import Tracer, TraceWriter
 from carpio.wire.constants import Family
+from carpio.wire.ethernet import speaking_vhid
 from carpio.wire.packet import Datagram, dissect
 
 __all__ = ["NOT_READY", "Stack"]
@@ -131,6 +132,8 @@ class Stack:
         """Name and master of every interface, by index, as of the last look."""
         self._performer = Performer(self._plane, self._plane.settle, self._carpdevs)
         self._inbox: deque[Event] = deque()
+        self._contested: dict[InstanceKey, None] = {}
+        """Groups from whose virtual MAC somebody else advertised, in what waits in the inbox."""
         self.demoted: dict[str, int] = dict(demoted or {})
         """What requests added to the demotion number, by cause."""
         self._refusals: dict[InstanceKey, str] = {}
@@ -308,13 +311,14 @@ class Stack:
         `heard_at`: when the events that wait came to be known; None: now.
         """
         reports: list[Effect] = []
-        while self._inbox:
+        while self._inbox or self._contested:
             now, heard_at = heard_at or self._clock.now(), None
             effects: list[Effect] = []
             while self._inbox:
                 effects += self._handle(self._inbox.popleft(), now)
-            if effects:
-                self._inbox.extend(self._performer.perform(effects))
+            contested, self._contested = self._contested, {}
+            if effects or contested:
+                self._inbox.extend(self._performer.perform(effects, contested))
                 reports += effects
         self._report(reports)
         self._tracer.write(self._engine)
@@ -330,6 +334,9 @@ class Stack:
                 self._hear(name, frame)
 
     def _hear(self, carpdev: str, frame: bytes) -> None:
+        vhid = speaking_vhid(frame)
+        if vhid is not None:
+            self._contested[InstanceKey(Vhid(vhid), carpdev)] = None
         packet = dissect(frame)
         if packet is None:
             return
@@ -459,6 +466,8 @@ class Stack:
                 self._guard.claim()
                 self._is_guarded = True
             refusals = dict(self._plane.install(instances, look))
+            if self._plane.dismiss_forgotten():
+                self._schedule_look(Nanoseconds(now + _RETRY))
             self._places |= {
                 link.index: (link.name, link.master)  # made just now; told of before its alias
                 for link in self._plane.latest.links

@@ -14,6 +14,7 @@ __all__ = [
     "ethertype_and_offset",
     "format_mac",
     "parse_mac",
+    "speaking_vhid",
     "virtual_mac",
 ]
 
@@ -21,12 +22,20 @@ ETHERTYPE_OFFSET: Final = 12
 _COLON_NOTATION: Final = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _VIRTUAL_MAC_PREFIX: Final = bytes.fromhex("00005e0001")
 """Spec 3: the same for IPv4 and IPv6."""
+_SOURCE: Final = 6
 _TYPE: Final = struct.Struct("!H")
 
 
 def virtual_mac(vhid: int) -> bytes:
     """Return 00:00:5e:00:01:`vhid`. Raises ValueError outside 0..255."""
     return _VIRTUAL_MAC_PREFIX + bytes((vhid,))
+
+
+def speaking_vhid(frame: bytes) -> int | None:
+    """Return the vhid whose virtual MAC the frame comes from, None if it comes from another one."""
+    if not frame.startswith(_VIRTUAL_MAC_PREFIX, _SOURCE):
+        return None
+    return frame[_SOURCE + len(_VIRTUAL_MAC_PREFIX)]
 
 
 def format_mac(mac: bytes) -> str:
