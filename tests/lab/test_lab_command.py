@@ -22,6 +22,8 @@ def test_list_tells_scenarios_variants_and_topologies(capsys: pytest.CaptureFixt
         ["crash", "--repeat", "0"],
         ["crash", "--sysctl", "odd"],
         ["crash", "--impl", "a="],
+        ["crash", "--impl", "zebra"],
+        ["crash", "--impl", "z=carpio"],
         ["crash", "--flood", "many"],
         ["demo", "--events", "stop,flood"],
     ],
@@ -38,8 +40,6 @@ def test_wrong_use_of_run_ends_with_status_64(arguments: list[str]) -> None:
     [
         (["crush"], 2, "crush: neither a scenario nor a file; carpio lab list tells all"),
         (["crash", "--variant", "x"], 2, "no variant 'x'; there is none"),
-        (["crash", "--impl", "zebra"], 1, "zebra is no implementation; choose carpio, "),
-        (["crash", "--impl", "z=carpio"], 1, "--impl: 'z' is no host; one of a, b"),
         (["crash", "--impl", "a=keepalived"], 1, "hosts with CARP and hosts with VRRP never hear"),
     ],
 )

@@ -221,13 +221,22 @@ def test_report_of_a_place_without_results_is_refused_with_what_to_do(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--impl", "nobody", "crash"], ["no-such-scenario"], ["bug-191832/no-such-variant"]],
+    [["no-such-scenario"], ["bug-191832/no-such-variant"]],
 )
 def test_compare_refuses_what_it_does_not_know_before_anything_is_built(
     arguments: list[str], tmp_path: Path
 ) -> None:
     assert main(["compare", "--out", str(tmp_path / "out"), *arguments]) in (1, 2)
     assert not (tmp_path / "out").exists()
+
+
+def test_compare_with_a_peer_that_there_is_not_is_wrong_use(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["compare", "--impl", "carpio,nobody", "crash"])
+    assert raised.value.code == 64
+    assert "argument --impl: nobody is no implementation; choose" in capsys.readouterr().err
 
 
 @pytest.mark.lab

@@ -13,7 +13,7 @@ from typing import Final
 
 from carpio.errors import CarpioError, ConfigError
 from carpio.lab.cage import is_inside, prepare_place, run_inside
-from carpio.lab.play import Progress, add_arguments, chosen, play, tell
+from carpio.lab.play import Progress, add_arguments, check_implementation, chosen, play, tell
 from carpio.lab.scenario import (
     FULL,
     SHORT,
@@ -149,21 +149,24 @@ def _run(arguments: list[str]) -> int:
     form = SHORT if options.short else FULL
     scenario = read_scenario(scenario_path(options.scenario), form, options.variant)
     scenario = chosen(scenario, options, parser)
-    _check(scenario, options.impl)
+    _check(scenario, options.impl, parser)
     if not is_inside():
         out = options.out or Path(tempfile.mkdtemp(prefix=f"carpio-lab-{scenario.name}-"))
         return run_inside(("run", *arguments, *(() if options.out else ("--out", str(out)))))
     return _play(scenario, options, _repetition(arguments))
 
 
-def _check(scenario: Scenario, implementations: Mapping[str, str]) -> None:
-    """Raise CarpioError for what is wrong before anything is built."""
+def _check(
+    scenario: Scenario, implementations: Mapping[str, str], parser: argparse.ArgumentParser
+) -> None:
+    """End the command, or raise CarpioError, for what is wrong before anything is built."""
     from carpio.lab.run import peers_for
 
     hosts = [host.name for host in scenario.plan.hosts]
-    for name in implementations:
-        if name and name not in hosts:
-            raise CarpioError(f"--impl: {name!r} is no host; one of {', '.join(hosts)}")
+    for host, name in implementations.items():
+        if host and host not in hosts:
+            parser.error(f"argument --impl: {host!r} is no host; one of {', '.join(hosts)}")
+        check_implementation(name, parser)
     peers_for(scenario, implementations)
 
 

@@ -6,7 +6,6 @@ import argparse
 import shlex
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from carpio.errors import CarpioError
 from carpio.lab.cage import is_inside, run_inside
 from carpio.lab.pages import write_pages
+from carpio.lab.play import Progress, check_implementation
 from carpio.lab.result import Outcome, Result, read_result
 from carpio.lab.scenario import FULL, SHORT, Scenario, read_scenario, scenario_path
 
@@ -68,7 +68,7 @@ def compare(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where pages and results go")
     parser.add_argument("--no-capture", action="store_true", help="do not keep the captures")
     options = parser.parse_args(arguments)
-    _check(options)
+    _check(options, parser)
     if not is_inside():
         out = options.out or Path(tempfile.mkdtemp(prefix="carpio-lab-compare-"))
         rest = () if options.out else ("--out", str(out))
@@ -76,14 +76,13 @@ def compare(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     return _compare(options, shlex.join(("carpio", "lab", "compare", *arguments)))
 
 
-def _check(options: argparse.Namespace) -> None:
-    """Raise CarpioError for what is wrong before anything is built."""
+def _check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """End the command, or raise CarpioError, for what is wrong before anything is built."""
     from carpio.lab.html import templates
-    from carpio.lab.peers import peer_named
 
     templates()
     for name in options.impl.split(","):
-        peer_named(name)
+        check_implementation(name, parser)
     for name in options.scenario:
         _read(name, options)
 
@@ -127,12 +126,13 @@ def _compare(options: argparse.Namespace, command: str) -> int:
     from carpio.lab.compare import as_markdown, run_all, write_comparison
     from carpio.lab.run import Options, run_scenario
 
-    began = time.monotonic()
+    names = options.impl.split(",")
+    about_s = sum(_read(name, options).about_s for name in options.scenario) * len(names)
+    progress = Progress(about_s)
 
     def play(name: str, implementation: str, directory: Path) -> Result:
         def say(text: str) -> None:
-            elapsed_s = time.monotonic() - began
-            _complain(f"[{elapsed_s:5.1f} s] {name}, {implementation}: {text}")
+            progress.say(f"{name}, {implementation}: {text}")
 
         if directory.exists():
             raise CarpioError(f"{directory} exists; choose another --out")
@@ -149,7 +149,6 @@ def _compare(options: argparse.Namespace, command: str) -> int:
         say(result.outcome.value)
         return result
 
-    names = options.impl.split(",")
     comparison = run_all(options.scenario, names, play, options.out, command)
     page = write_comparison(comparison, options.out)
     print(as_markdown(comparison))

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from carpio.errors import CarpioError
+from carpio.errors import CarpioError, PlatformError
 from carpio.lab.result import Outcome, Result
 from carpio.lab.scenario import Scenario
 
 if TYPE_CHECKING:
     from carpio.lab.run import Options
 
-__all__ = ["Progress", "add_arguments", "chosen", "play", "tell"]
+__all__ = ["Progress", "add_arguments", "check_implementation", "chosen", "play", "tell"]
 
 
 class Progress:
@@ -63,6 +63,16 @@ def _positive(text: str) -> int:
     if not (number := _count(text)):
         raise argparse.ArgumentTypeError("must be 1 or more")
     return number
+
+
+def check_implementation(name: str, parser: argparse.ArgumentParser) -> None:
+    """End the command if there is none of that name."""
+    from carpio.lab.peers import peer_named
+
+    try:
+        peer_named(name)
+    except PlatformError as error:
+        parser.error(f"argument --impl: {error}")
 
 
 def chosen(

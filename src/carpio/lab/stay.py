@@ -30,6 +30,7 @@ from carpio.lab.cage import is_inside, private_directory, run_in_place_of, start
 from carpio.lab.implementation import CONTROL_SOCKET, carpio_command
 from carpio.lab.observe import AdvertWatch
 from carpio.lab.peers import peer_named
+from carpio.lab.play import check_implementation
 from carpio.lab.scenario import FULL, Scenario, find_topology
 from carpio.lab.stage import Stage
 from carpio.lab.topology import Lab
@@ -99,6 +100,8 @@ def _up(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep its files here")
     parser.add_argument("--no-tmux", action="store_true", help="open no shells")
     options = parser.parse_args(arguments)
+    if options.impl != NOTHING:
+        check_implementation(options.impl, parser)
     plan = find_topology(options.topology)
     name = options.name or plan.name
     if is_inside():
