@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -52,6 +53,17 @@ class Netns:
     def run(self, *command: str) -> str:
         """Run a command in it."""
         return _run("ip", "netns", "exec", self.name, *command)
+
+    def on_the_wire(self) -> socket.socket:
+        """Open a socket at the other end of the cable that hears IPv4 frames, for up to 5 s."""
+
+        def opened() -> socket.socket:
+            return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+
+        wire = self.namespace.call(opened)
+        wire.bind(("wire0", 0x0800))
+        wire.settimeout(5)
+        return wire
 
     def index(self, interface: str) -> int:
         """Return the index of an interface."""

@@ -45,18 +45,6 @@ class Clock:
         stack.turn()
 
 
-def on_the_wire(netns: Netns) -> socket.socket:
-    """Open a socket at the other end of the cable that hears IPv4 frames."""
-
-    def opened() -> socket.socket:
-        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-
-    wire = netns.namespace.call(opened)
-    wire.bind(("wire0", 0x0800))
-    wire.settimeout(5)
-    return wire
-
-
 def from_source(frame: bytes, source: str) -> bytes:
     """Return an IPv4 frame as it would be from another host."""
     blank = frame[14:24] + bytes(2) + ip_address(source).packed + frame[30:34]
@@ -80,7 +68,7 @@ def test_r057_an_advert_that_comes_back_is_an_echo_and_the_same_from_another_hos
         random.Random(1),
     )
     stack.start()
-    with on_the_wire(netns) as wire:
+    with netns.on_the_wire() as wire:
         clock.step(stack, 3.1)
         assert stack.view().instances[0].state is State.MASTER
         advert = wire.recv(2048)
@@ -99,7 +87,8 @@ def test_r057_an_advert_that_comes_back_is_an_echo_and_the_same_from_another_hos
             stack.turn()
         assert stack.view().counters["badif"] == 1
         assert stack.view().instances[0].state is State.BACKUP
-    stack.stop()
+    stack.bow_out()
+    stack.leave()
 
 
 def test_no_group_is_held_until_the_kernel_can_guard(netns: Netns, tmp_path: Path) -> None:
@@ -134,7 +123,8 @@ def test_no_group_is_held_until_the_kernel_can_guard(netns: Netns, tmp_path: Pat
     (view,) = stack.view().instances
     assert view.state is State.MASTER
     assert stack.refusal(GROUP.instance) is None
-    stack.stop()
+    stack.bow_out()
+    stack.leave()
     assert "10.1.0.9" not in netns.ip("addr")
 
 
@@ -153,7 +143,7 @@ def test_a_contest_whose_advert_was_never_read_is_dismissed_at_the_second_look(
         guard=guard,
     )
     stack.start()
-    with on_the_wire(netns) as wire:
+    with netns.on_the_wire() as wire:
         clock.step(stack, 3.1)
         advert = wire.recv(2048)
         while advert[23] != 112:
@@ -170,4 +160,5 @@ def test_a_contest_whose_advert_was_never_read_is_dismissed_at_the_second_look(
             assert seconds < 30
         assert seconds > 2, "the first look cannot tell it from one that is being judged"
         assert stack.view().instances[0].state is State.MASTER
-    stack.stop()
+    stack.bow_out()
+    stack.leave()

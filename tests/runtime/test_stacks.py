@@ -16,11 +16,12 @@ from tests.helpers.netns import Netns, names
 
 from carpio.config.model import DaemonConfig, VhidConfig
 from carpio.core.events import DemotionAdjusted
-from carpio.core.model import Nanoseconds
+from carpio.core.model import Nanoseconds, State
 from carpio.errors import PlatformError
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.stack import Stack
 from carpio.runtime.stacks import Stacks
+from carpio.wire.constants import CARP_PROTOCOL
 
 pytestmark = pytest.mark.lab
 
@@ -315,3 +316,29 @@ def wait_until_it_lives_there(pid: int, stack: Stack | None) -> None:
     assert stack is not None
     link = stack.namespace.link
     wait_for(lambda: os.readlink(f"/proc/{pid}/ns/net") == link, "it lives in the namespace")
+
+
+def test_all_say_goodbye_before_any_link_is_taken_away(
+    clock: Clock, make_netns: Callable[[], Netns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the last of many namespaces would say it when its dead-man is long over."""
+    both = (make_netns(), make_netns())
+    vhids = [vhid for each in both for vhid in config_for(each.name).vhids]
+    stacks = Stacks(clock)
+    stacks.make([each.name for each in both], DaemonConfig(vhids=tuple(vhids)))
+    for stack in stacks:
+        stack.start()
+    clock.time += 31 * SECOND // 10
+    stacks.turn(set(stacks.files()))
+    assert [view.state for stack in stacks for view in stack.view().instances] == [State.MASTER] * 2
+    with both[0].on_the_wire() as first, both[1].on_the_wire() as second:
+        succession: list[bool] = []
+
+        def watch(_seconds: float) -> None:
+            assert first.recv(2048)[23] == second.recv(2048)[23] == CARP_PROTOCOL
+            succession.append(all("carp1-" in each.ip("link") for each in both))
+
+        monkeypatch.setattr("carpio.runtime.stacks.time.sleep", watch)
+        stacks.close()
+    assert succession == [True]
+    assert not any("carp1-" in each.ip("link") for each in both)

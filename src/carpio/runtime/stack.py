@@ -10,7 +10,6 @@ import dataclasses
 import errno
 import hmac
 import logging
-import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
@@ -175,19 +174,18 @@ class Stack:
         kept = tuple(a for a in leaving.addresses if a.address not in self._virtual)
         return dataclasses.replace(leaving, addresses=kept)
 
-    def stop(self, *, pause_s: float = 0.1) -> None:
-        """Fall silent, bow out, and remove everything.
-
-        Links are taken away after `pause_s`, when successors have long taken over.
-        """
+    def bow_out(self) -> None:
+        """Fall silent and say goodbye: others may take over while the rest is done."""
         self._inbox.append(Stopped())
         self.turn()
-        time.sleep(pause_s)
+
+    def leave(self, *, wait: bool = True) -> None:
+        """Remove everything, after `bow_out`; with `wait` see a trace written to its end."""
         self._plane.remove_all()
         for carpdev in self._carpdevs.values():
             carpdev.close()
         self._monitor.close()
-        self._tracer.leave(self._clock.now(), wait=pause_s > 0)
+        self._tracer.leave(self._clock.now(), wait=wait)
 
     # -- the driver's side -----------------------------------------------------------------
 

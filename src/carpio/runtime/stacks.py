@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ STATE_DIRECTORY: Final = Path("/run/carpio")
 """Where each namespace has a file of its own, named by the namespace's number."""
 _CHECK_INTERVAL: Final = Nanoseconds(2_000_000_000)
 """How often namespaces are looked after: our own sockets keep dead ones alive."""
+_SUCCESSION_S: Final = 0.1
+"""From goodbyes to the end of links: successors have long taken over."""
 
 
 class Stacks:
@@ -166,10 +169,20 @@ class Stacks:
         _leave(stack)
 
     def close(self) -> None:
-        """Leave all namespaces in good order."""
-        for stack in self:
-            stack.stop()
+        """Leave all namespaces in good order: first say goodbye everywhere, then take links away.
+
+        In between successors take over, who must not wait for locks of the kernel, nor for links.
+        """
+        stacks = [*self]
         self._stacks.clear()
+        for stack in stacks:
+            with _leaving(stack):
+                stack.bow_out()
+        if stacks:
+            time.sleep(_SUCCESSION_S)
+        for stack in stacks:
+            with _leaving(stack):
+                stack.leave()
 
     # -- the loop's side -------------------------------------------------------------------
 
@@ -227,9 +240,17 @@ class Stacks:
 
 
 def _leave(stack: Stack) -> None:
-    """Stop without waiting: a namespace of many must not hold up the others."""
+    """Leave one of many, without waiting: it must not hold up the others."""
+    with _leaving(stack):
+        stack.bow_out()
+        stack.leave(wait=False)
+    stack.namespace.close()
+
+
+@contextmanager
+def _leaving(stack: Stack) -> Iterator[None]:
+    """Say what goes wrong, and go on: other namespaces are to be left as well."""
     try:
-        stack.stop(pause_s=0)
+        yield
     except PlatformError as error:
         log.error("carpio: leaving network namespace %s: %s", stack.namespace.name, error)
-    stack.namespace.close()
