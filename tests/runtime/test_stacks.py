@@ -318,6 +318,24 @@ def wait_until_it_lives_there(pid: int, stack: Stack | None) -> None:
     wait_for(lambda: os.readlink(f"/proc/{pid}/ns/net") == link, "it lives in the namespace")
 
 
+def test_who_is_served_is_not_late_because_others_come(
+    stacks: Stacks, clock: Clock, make_netns: Callable[[], Netns]
+) -> None:
+    first, late = make_netns(), make_netns()
+    config = DaemonConfig(vhids=(*config_for(first.name).vhids, *config_for(late.name).vhids))
+    (stack,) = stacks.make([first.name], config)
+    stack.start()
+    clock.time += 31 * SECOND // 10
+    stack.turn()
+    assert stack.view().instances[0].state is State.MASTER
+    stacks.await_missing([first.name, late.name])
+    clock.time += 11 * SECOND // 10
+    with first.on_the_wire() as wire:
+        stacks.look_around(config)
+        assert late.name in stacks
+        assert wire.recv(2048)[23] == CARP_PROTOCOL
+
+
 def test_all_say_goodbye_before_any_link_is_taken_away(
     clock: Clock, make_netns: Callable[[], Netns], monkeypatch: pytest.MonkeyPatch
 ) -> None:

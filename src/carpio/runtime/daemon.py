@@ -237,8 +237,7 @@ class Daemon:
             )
         self._saved = loaded
         self._use(config)
-        for stack in self._stacks:
-            stack.replace(config)
+        self._stacks.replace(config)
         self._network.forget_unused()
         self._stacks.await_missing(self._names(config))
         self._look_around()

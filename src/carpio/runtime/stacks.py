@@ -202,6 +202,12 @@ class Stacks:
         for stack in self:
             stack.turn(ready)
 
+    def replace(self, config: DaemonConfig) -> None:
+        """Let every stack use another configuration."""
+        for stack in self:
+            stack.replace(config)
+            self._keep_up()
+
     def submit(self, event: Event) -> None:
         """Hand an event to every stack."""
         for stack in self:
@@ -226,7 +232,16 @@ class Stacks:
             self.forget(stack)
         for name in list(self._awaited):
             self._try(name, config)
+            self._keep_up()
         return [stack.namespace.name for stack in dead if stack.namespace.name is not None]
+
+    def _keep_up(self) -> None:
+        """Let those act whose time has come, in the middle of what takes long for many."""
+        now = self._clock.now()
+        for stack in self:
+            deadline = stack.next_deadline()
+            if deadline is not None and deadline <= now:
+                stack.turn()
 
     def _try(self, name: str, config: DaemonConfig) -> None:
         try:
