@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -42,6 +42,8 @@ class Stacks:
         """Namespaces with groups that are not there, or not to be had: each with the reason."""
         self._demoted: dict[str | None, Mapping[str, int]] = {}
         self._next_check = clock.now()
+        self._owners: dict[int, Stack] = {}
+        """Whose the descriptors were that `files` told last."""
 
     def __iter__(self) -> Iterator[Stack]:
         return iter(self._stacks.values())
@@ -188,7 +190,8 @@ class Stacks:
 
     def files(self) -> list[int]:
         """File descriptors to wait on."""
-        return [descriptor for stack in self for descriptor in stack.files()]
+        self._owners = {descriptor: stack for stack in self for descriptor in stack.files()}
+        return [*self._owners]
 
     def next_deadline(self) -> Nanoseconds | None:
         """When `turn` must be called at the latest."""
@@ -197,10 +200,13 @@ class Stacks:
             deadlines.append(self._next_check)
         return min(deadlines, default=None)
 
-    def turn(self, ready: set[int]) -> None:
-        """Let every stack act."""
+    def turn(self, ready: Collection[int]) -> None:
+        """Let those stacks act that have something to read, of `files`, or whose time has come."""
+        awake = {self._owners[descriptor] for descriptor in ready if descriptor in self._owners}
+        now = self._clock.now()
         for stack in self:
-            stack.turn(ready)
+            if stack in awake or _is_due(stack, now):
+                stack.turn(ready)
 
     def replace(self, config: DaemonConfig) -> None:
         """Let every stack use another configuration."""
@@ -239,8 +245,7 @@ class Stacks:
         """Let those act whose time has come, in the middle of what takes long for many."""
         now = self._clock.now()
         for stack in self:
-            deadline = stack.next_deadline()
-            if deadline is not None and deadline <= now:
+            if _is_due(stack, now):
                 stack.turn()
 
     def _try(self, name: str, config: DaemonConfig) -> None:
@@ -252,6 +257,11 @@ class Stacks:
                 self._awaited[name] = str(error)
             return
         log.info("carpio: network namespace %s is served", name)
+
+
+def _is_due(stack: Stack, now: Nanoseconds) -> bool:
+    deadline = stack.next_deadline()
+    return deadline is not None and deadline <= now
 
 
 def _leave(stack: Stack) -> None:
