@@ -162,3 +162,41 @@ def test_a_contest_whose_advert_was_never_read_is_dismissed_at_the_second_look(
         assert stack.view().instances[0].state is State.MASTER
     stack.bow_out()
     stack.leave()
+
+
+def test_no_look_at_the_host_begins_while_adverts_wait_to_be_read(
+    netns: Netns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One may be a goodbye: with hundreds of groups a look costs a tenth of a second."""
+    netns.ip("addr", "add", "10.1.0.77/24", "dev", "eth0")
+    clock = Clock()
+    vhid = VhidConfig(instance=GROUP, netns=netns.name, name="1@eth0")
+    stack = Stack(
+        netns.namespace,
+        DaemonConfig(vhids=(vhid,)),
+        StateFile(tmp_path / "state.json"),
+        clock,
+        random.Random(1),
+    )
+    stack.start()
+    looks: list[int] = []
+    with netns.on_the_wire() as wire:
+        clock.step(stack, 3.1)
+        advert = wire.recv(2048)
+        while advert[23] != 112:
+            advert = wire.recv(2048)
+        clock.step(stack, 0.3)
+        netns.ip("addr", "del", "10.1.0.77/24", "dev", "eth0")
+        stack.turn()  # hears of it, and looks in 20 ms
+        with monkeypatch.context() as patch:
+            patch.setattr(stack, "_look", lambda _instances: looks.append(clock.time))
+            for _ in range(40):
+                wire.send(from_source(advert, "10.1.0.2")[:-1])
+            deadline = time.monotonic() + 5
+            clock.step(stack, 0.05)
+            assert looks == []
+            while not looks:
+                assert time.monotonic() < deadline
+                stack.turn()
+    stack.bow_out()
+    stack.leave()

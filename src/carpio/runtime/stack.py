@@ -72,7 +72,7 @@ _EARLY = Nanoseconds(300_000)
 _LOOK_DELAY = Nanoseconds(20_000_000)
 """Changes by others come in groups; one look after this time serves all."""
 _LOOK_DURATION = Nanoseconds(15_000_000)
-"""What a look may cost; none is begun so shortly before a deadline."""
+"""What a look costs at least; none is begun so shortly before a deadline."""
 _PATIENCE = Nanoseconds(200_000_000)
 _NO_PATIENCE = Nanoseconds(0)
 _LOOK_INTERVAL = Nanoseconds(10_000_000_000)
@@ -136,6 +136,10 @@ class Stack:
         self.demoted: dict[str, int] = dict(demoted or {})
         """What requests added to the demotion number, by cause."""
         self._refusals: dict[InstanceKey, str] = {}
+        self._has_unread = False
+        """More frames may wait than were read."""
+        self._look_duration = _LOOK_DURATION
+        """What the last look cost."""
         self._next_look = clock.now()
         self._look_at_latest = clock.now()
         self._asleep = boot_time() - clock.now()
@@ -276,9 +280,12 @@ class Stack:
         """True when a look is due and nothing more urgent is about to be, or it waited enough."""
         if self._next_look > now:
             return False
+        if now >= self._look_at_latest:
+            return True
+        if self._has_unread:
+            return False
         deadline = self._engine.next_deadline()
-        soon = deadline is not None and deadline - now < _LOOK_DURATION
-        if deadline is None or not soon or now >= self._look_at_latest:
+        if deadline is None or deadline - now >= self._look_duration:
             return True
         self._next_look = Nanoseconds(deadline + 1_000_000)
         return False
@@ -327,8 +334,11 @@ class Stack:
         return effects
 
     def _read_frames(self, limit: int) -> None:
+        self._has_unread = False
         for name, carpdev in self._carpdevs.items():
-            for frame in carpdev.socket.receive(limit):
+            frames = carpdev.socket.receive(limit)
+            self._has_unread = self._has_unread or len(frames) == limit
+            for frame in frames:
                 self._hear(name, frame)
 
     def _hear(self, carpdev: str, frame: bytes) -> None:
@@ -490,6 +500,7 @@ class Stack:
         if MOVING in refusals.values():
             self._schedule_look(now)
         self._refusals = refusals
+        self._look_duration = max(_LOOK_DURATION, Nanoseconds(self._clock.now() - now))
 
     def _renew_carpdevs(self, look: Inventory, instances: Sequence[InstanceConfig]) -> None:
         """Follow interfaces that appear, vanish, or come back as another one."""
