@@ -128,42 +128,6 @@ def test_no_group_is_held_until_the_kernel_can_guard(netns: Netns, tmp_path: Pat
     assert "10.1.0.9" not in netns.ip("addr")
 
 
-def test_a_contest_whose_advert_was_never_read_is_dismissed_at_the_second_look(
-    netns: Netns, tmp_path: Path
-) -> None:
-    clock = Clock()
-    guard = Guard(open_socket=lambda: netns.namespace.call(open_netfilter_socket))
-    vhid = VhidConfig(instance=GROUP, netns=netns.name, name="1@eth0")
-    stack = Stack(
-        netns.namespace,
-        DaemonConfig(vhids=(vhid,)),
-        StateFile(tmp_path / "state.json"),
-        clock,
-        random.Random(1),
-        guard=guard,
-    )
-    stack.start()
-    with netns.on_the_wire() as wire:
-        clock.step(stack, 3.1)
-        advert = wire.recv(2048)
-        while advert[23] != 112:
-            advert = wire.recv(2048)
-        wire.send(advert)
-        deadline = time.monotonic() + 5
-        while not guard.contested():
-            assert time.monotonic() < deadline
-        assert stack._carpdevs["eth0"].socket.receive(9), "lost, as in a full buffer"
-        seconds = 0
-        while guard.contested():
-            clock.step(stack, 0.5)
-            seconds += 1
-            assert seconds < 30
-        assert seconds > 2, "the first look cannot tell it from one that is being judged"
-        assert stack.view().instances[0].state is State.MASTER
-    stack.bow_out()
-    stack.leave()
-
-
 def test_no_look_at_the_host_begins_while_adverts_wait_to_be_read(
     netns: Netns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -336,6 +336,38 @@ def test_who_is_served_is_not_late_because_others_come(
         assert wire.recv(2048)[23] == CARP_PROTOCOL
 
 
+def test_who_is_served_is_not_late_because_others_go(
+    stacks: Stacks, clock: Clock, make_netns: Callable[[], Netns]
+) -> None:
+    staying, going = make_netns(), make_netns()
+    config = DaemonConfig(vhids=(*config_for(staying.name).vhids, *config_for(going.name).vhids))
+    stacks.make([staying.name, going.name], config)
+    stacks.start()
+    clock.time += 31 * SECOND // 10
+    stacks.turn(set(stacks.files()))
+    going.remove()
+    with staying.on_the_wire() as wire:
+        gone = look(stacks, clock, config)
+        assert gone == [going.name]
+        assert wire.recv(2048)[23] == CARP_PROTOCOL
+
+
+def test_namespace_whose_goodbye_fails_is_left_all_the_same(
+    stacks: Stacks, netns: Netns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (stack,) = stacks.make([netns.name], config_for(netns.name))
+    stacks.start()
+    assert is_guarded(netns)
+
+    def fail() -> None:
+        raise PlatformError("closing gates", errno=105)
+
+    monkeypatch.setattr(stack, "bow_out", fail)
+    stacks.forget(stack)
+    assert not is_guarded(netns)
+    assert "carp1-" not in netns.ip("link")
+
+
 def test_all_say_goodbye_before_any_link_is_taken_away(
     clock: Clock, make_netns: Callable[[], Netns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,8 +376,7 @@ def test_all_say_goodbye_before_any_link_is_taken_away(
     vhids = [vhid for each in both for vhid in config_for(each.name).vhids]
     stacks = Stacks(clock)
     stacks.make([each.name for each in both], DaemonConfig(vhids=tuple(vhids)))
-    for stack in stacks:
-        stack.start()
+    stacks.start()
     clock.time += 31 * SECOND // 10
     stacks.turn(set(stacks.files()))
     assert [view.state for stack in stacks for view in stack.view().instances] == [State.MASTER] * 2

@@ -2,13 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carpio.wire.constants import CARP_GROUP_V4_MAC
+from carpio.wire.constants import CARP_GROUP_V4_MAC, CARP_GROUP_V6_MAC
 from carpio.wire.ethernet import (
+    advertising_vhid,
     ethernet_header,
     ethertype_and_offset,
     format_mac,
     parse_mac,
-    speaking_vhid,
     virtual_mac,
 )
 
@@ -67,8 +67,11 @@ def test_a_frame_that_ends_before_its_type_has_none(end: int):
 
 
 @pytest.mark.parametrize("vhid", [1, 112, 255])
-def test_the_vhid_that_speaks_is_told_by_the_ethernet_source_alone(vhid: int) -> None:
-    assert speaking_vhid(ethernet_header(CARP_GROUP_V4_MAC, virtual_mac(vhid), 0x0800)) == vhid
-    for source in ("02005e000101", "00005e000201"):
-        frame = ethernet_header(virtual_mac(vhid), bytes.fromhex(source), 0x0800)
-        assert speaking_vhid(frame) is None
+def test_the_vhid_that_advertises_is_told_by_the_macs_alone(vhid: int) -> None:
+    virtual = virtual_mac(vhid)
+    for group in (CARP_GROUP_V4_MAC, CARP_GROUP_V6_MAC):
+        assert advertising_vhid(ethernet_header(group, virtual, 0x1234)) == vhid
+        for source in ("02005e000101", "00005e000201"):
+            assert advertising_vhid(ethernet_header(group, bytes.fromhex(source), 0x0800)) is None
+    for destination in (bytes(6), b"\xff" * 6, virtual):
+        assert advertising_vhid(ethernet_header(destination, virtual, 0x0800)) is None

@@ -117,8 +117,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)
         try:
-            for stack in self._stacks:
-                stack.start()
+            self._stacks.start()
             self._look_around()
             be_punctual()
             _notify_ready()

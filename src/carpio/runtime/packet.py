@@ -28,6 +28,7 @@ __all__ = ["GroupMembership", "PacketSocket", "receive_filter"]
 _SOL_PACKET: Final = 263
 _PACKET_IGNORE_OUTGOING: Final = 23
 _SO_ATTACH_FILTER: Final = 26
+_SO_RCVBUFFORCE: Final = 33
 _ETH_P_ALL: Final = 0x0003
 _RECEIVE_BUFFER: Final = 2 << 20
 _SOLICITED_NODE_ZERO: Final = bytes.fromhex("ff0200000000000000000001ff000000")
@@ -126,7 +127,7 @@ class PacketSocket:
             try:
                 self._socket = namespace.call(lambda: socket.socket(socket.AF_PACKET, kind))
                 undo.callback(self._socket.close)
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+                self._make_room()
                 self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
                 self.listen_for(())
                 self._socket.bind((interface, _ETH_P_ALL))
@@ -135,6 +136,13 @@ class PacketSocket:
                     "opening the packet socket", interface=interface, errno=error.errno or 0
                 ) from error
             undo.pop_all()
+
+    def _make_room(self) -> None:
+        """More than the host allows to others, where we may: one burst is a thousand frames."""
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        except PermissionError:  # in a user namespace
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
 
     def fileno(self) -> int:
         """For the selector."""

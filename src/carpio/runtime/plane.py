@@ -296,6 +296,15 @@ class Plane:
             holding.gate_until = CLOSED
             self._unsettled.append(holding.config.instance)
 
+    def dismiss_late(self, instances: Iterable[InstanceKey]) -> None:
+        """Dismiss those of them, with an open gate, that are contested though they were judged."""
+        try:
+            found = self._guard.contested()
+        except PlatformError as error:
+            log.error("carpio: looking for rivals: %s", error)
+            return
+        self.dismiss([key for key in instances if (key.carpdev, virtual_mac(key.vhid)) in found])
+
     def dismiss(self, instances: Sequence[InstanceKey]) -> None:
         """Let groups speak on whose rivals were judged not to be MASTER; only open gates count."""
         holdings = [h for h in map(self._holdings.get, instances) if h is not None]

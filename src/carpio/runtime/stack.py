@@ -14,7 +14,13 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
 from carpio.config.model import DaemonConfig
-from carpio.core.effects import Effect, ReportDemotion, ReportDrop, ReportTransition
+from carpio.core.effects import (
+    AcquireAddresses,
+    Effect,
+    ReportDemotion,
+    ReportDrop,
+    ReportTransition,
+)
 from carpio.core.engine import Engine
 from carpio.core.events import (
     AddressesAvailable,
@@ -55,7 +61,7 @@ from carpio.runtime.rtobjects import (
 from carpio.runtime.settings import StateFile
 from carpio.runtime.trace import Tracer, TraceWriter
 from carpio.wire.constants import Family
-from carpio.wire.ethernet import speaking_vhid
+from carpio.wire.ethernet import advertising_vhid
 from carpio.wire.packet import Datagram, dissect
 
 __all__ = ["NOT_READY", "Stack"]
@@ -66,6 +72,8 @@ _BURST = 32
 """Frames handled before effects are performed: a better advert is obeyed even under a flood."""
 _CATCH_UP = 4096
 """Frames read before a late deadline is believed: they may say that nothing is wrong."""
+_CROSSING = 512
+"""Frames read when gates were opened: an advert of each group and family may have crossed."""
 _LATE = Nanoseconds(50_000_000)
 _EARLY = Nanoseconds(300_000)
 """So long before a takeover this process wakes up, and waits for the moment without sleeping."""
@@ -80,6 +88,8 @@ _LOOK_INTERVAL = Nanoseconds(10_000_000_000)
 _GUEST_INTERVAL = Nanoseconds(2_000_000_000)
 """The same where containers hold addresses: nobody tells when a namespace loses its name."""
 _RETRY = Nanoseconds(1_000_000_000)
+_SECOND_DISMISSAL = Nanoseconds(5_000_000)
+"""We hear a frame before the guard sees it: so much later what it did is seen for sure."""
 _NO_SOURCE = frozenset((bytes(4), bytes(16)))
 """0.0.0.0 and `::`, from hosts without an address: they can be anybody's."""
 NOT_READY = "waiting until duplicate address detection of the interface is over"
@@ -133,6 +143,9 @@ class Stack:
         self._inbox: deque[Event] = deque()
         self._contested: dict[InstanceKey, None] = {}
         """Groups from whose virtual MAC somebody else advertised, in what waits in the inbox."""
+        self._dismissed: dict[InstanceKey, None] = {}
+        self._dismiss_again_at: Nanoseconds | None = None
+        """When to see whether groups whose rivals were dismissed are contested all the same."""
         self.demoted: dict[str, int] = dict(demoted or {})
         """What requests added to the demotion number, by cause."""
         self._refusals: dict[InstanceKey, str] = {}
@@ -202,11 +215,10 @@ class Stack:
     def next_deadline(self) -> Nanoseconds:
         """When `turn` must be called at the latest."""
         deadline = self._engine.next_deadline()
-        if deadline is None:
-            return self._next_look
-        if self._engine.awaits_takeover():
+        if deadline is not None and self._engine.awaits_takeover():
             deadline = Nanoseconds(deadline - _EARLY)
-        return min(deadline, self._next_look)
+        times = (deadline, self._dismiss_again_at, self._next_look)
+        return min(at for at in times if at is not None)
 
     def submit(self, event: Event) -> None:
         """Hand over an event from outside (control) and act on it."""
@@ -252,6 +264,7 @@ class Stack:
         self._read_monitor(now, ready)
         self._read_frames(_CATCH_UP if late else _BURST)
         self._run_inbox(now)
+        self._dismiss_again(now)
         self._give_up_expired()
         self._await_takeover()
         now = self._clock.now()
@@ -323,10 +336,34 @@ class Stack:
                 effects += self._handle(self._inbox.popleft(), now)
             contested, self._contested = self._contested, {}
             if effects or contested:
-                self._inbox.extend(self._performer.perform(effects, contested))
+                self._inbox.extend(self._perform(effects, contested))
                 reports += effects
         self._report(reports)
         self._tracer.write(self._engine)
+
+    def _perform(
+        self, effects: Sequence[Effect], contested: Collection[InstanceKey]
+    ) -> Sequence[Event]:
+        """Perform; before anything is served, hear who advertised until the gates were open.
+
+        From then on the guard notes it.
+        """
+        events = self._performer.perform(effects, contested)
+        if any(isinstance(effect, AcquireAddresses) for effect in effects):
+            self._read_frames(_CROSSING)
+        masters = [key for key in contested if self._plane.gate_until(key)]
+        if masters:
+            self._dismissed.update(dict.fromkeys(masters))
+            if self._dismiss_again_at is None:
+                self._dismiss_again_at = Nanoseconds(self._clock.now() + _SECOND_DISMISSAL)
+        return events
+
+    def _dismiss_again(self, now: Nanoseconds) -> None:
+        """Dismiss what the guard noted after the daemon had judged the same frame."""
+        if self._dismiss_again_at is None or now < self._dismiss_again_at:
+            return
+        groups, self._dismissed, self._dismiss_again_at = self._dismissed, {}, None
+        self._plane.dismiss_late(groups)
 
     def _handle(self, event: Event, now: Nanoseconds) -> list[Effect]:
         effects = self._engine.handle(event, now)
@@ -342,7 +379,7 @@ class Stack:
                 self._hear(name, frame)
 
     def _hear(self, carpdev: str, frame: bytes) -> None:
-        vhid = speaking_vhid(frame)
+        vhid = advertising_vhid(frame)
         if vhid is not None:
             self._contested[InstanceKey(Vhid(vhid), carpdev)] = None
         packet = dissect(frame)

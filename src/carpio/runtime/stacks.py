@@ -19,6 +19,7 @@ from carpio.runtime.caller import Caller
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.settings import StateFile
 from carpio.runtime.stack import Stack
+from carpio.runtime.waiting import wait
 
 __all__ = ["Stacks"]
 
@@ -126,6 +127,18 @@ class Stacks:
             self._stacks[stack.namespace.name] = stack
             self._awaited.pop(stack.namespace.name or "", None)
 
+    def start(self) -> None:
+        """Begin everywhere. Raises PlatformError; then some have begun."""
+        waiting, self._stacks = self._stacks, {}
+        try:
+            while waiting:
+                name = next(iter(waiting))
+                waiting[name].start()
+                self._stacks[name] = waiting.pop(name)
+                self._keep_up()
+        finally:
+            self._stacks |= waiting
+
     def make_for(self, caller: Caller, config: DaemonConfig) -> Stack:
         """Claim the caller's namespace and start there. Raises PlatformError.
 
@@ -166,9 +179,10 @@ class Stacks:
             namespace.close()
 
     def forget(self, stack: Stack) -> None:
-        """Leave a namespace in good order."""
+        """Leave a namespace in good order; others are not made to wait for it."""
         del self._stacks[stack.namespace.name]
         _leave(stack)
+        self._keep_up()
 
     def close(self) -> None:
         """Leave all namespaces in good order: first say goodbye everywhere, then take links away.
@@ -242,11 +256,9 @@ class Stacks:
         return [stack.namespace.name for stack in dead if stack.namespace.name is not None]
 
     def _keep_up(self) -> None:
-        """Let those act whose time has come, in the middle of what takes long for many."""
-        now = self._clock.now()
-        for stack in self:
-            if _is_due(stack, now):
-                stack.turn()
+        """Let those act who must, in the middle of what takes long for many."""
+        if self._stacks:
+            self.turn(wait(self.files(), [], 0))
 
     def _try(self, name: str, config: DaemonConfig) -> None:
         try:
@@ -268,6 +280,7 @@ def _leave(stack: Stack) -> None:
     """Leave one of many, without waiting: it must not hold up the others."""
     with _leaving(stack):
         stack.bow_out()
+    with _leaving(stack):
         stack.leave(wait=False)
     stack.namespace.close()
 
@@ -277,5 +290,5 @@ def _leaving(stack: Stack) -> Iterator[None]:
     """Say what goes wrong, and go on: other namespaces are to be left as well."""
     try:
         yield
-    except PlatformError as error:
+    except (PlatformError, OSError) as error:
         log.error("carpio: leaving network namespace %s: %s", stack.namespace.name, error)

@@ -6,15 +6,20 @@ import re
 import struct
 from typing import Final
 
-from carpio.wire.constants import ETHERTYPE_QINQ, ETHERTYPE_VLAN
+from carpio.wire.constants import (
+    CARP_GROUP_V4_MAC,
+    CARP_GROUP_V6_MAC,
+    ETHERTYPE_QINQ,
+    ETHERTYPE_VLAN,
+)
 
 __all__ = [
     "ETHERTYPE_OFFSET",
+    "advertising_vhid",
     "ethernet_header",
     "ethertype_and_offset",
     "format_mac",
     "parse_mac",
-    "speaking_vhid",
     "virtual_mac",
 ]
 
@@ -23,6 +28,7 @@ _COLON_NOTATION: Final = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _VIRTUAL_MAC_PREFIX: Final = bytes.fromhex("00005e0001")
 """Spec 3: the same for IPv4 and IPv6."""
 _SOURCE: Final = 6
+_GROUP_MACS: Final = (CARP_GROUP_V4_MAC, CARP_GROUP_V6_MAC)
 _TYPE: Final = struct.Struct("!H")
 
 
@@ -31,9 +37,12 @@ def virtual_mac(vhid: int) -> bytes:
     return _VIRTUAL_MAC_PREFIX + bytes((vhid,))
 
 
-def speaking_vhid(frame: bytes) -> int | None:
-    """Return the vhid whose virtual MAC the frame comes from, None if it comes from another one."""
-    if not frame.startswith(_VIRTUAL_MAC_PREFIX, _SOURCE):
+def advertising_vhid(frame: bytes) -> int | None:
+    """Return the vhid from whose virtual MAC a frame goes to a CARP group; None for all others.
+
+    The rest of the frame need not be an advertisement, nor say the same vhid.
+    """
+    if not frame.startswith(_VIRTUAL_MAC_PREFIX, _SOURCE) or not frame.startswith(_GROUP_MACS):
         return None
     return frame[_SOURCE + len(_VIRTUAL_MAC_PREFIX)]
 
