@@ -10,13 +10,21 @@ from collections.abc import Iterator
 
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.rtnetlink import RouteSocket, open_route_socket
+from carpio.wire.constants import CARP_PROTOCOL
 
-__all__ = ["Netns", "names"]
+__all__ = ["Netns", "names", "next_advert"]
 
 
 def names() -> Iterator[str]:
     """Yield names that no other process uses."""
     return (f"rt-{os.getpid()}-{number}" for number in itertools.count())
+
+
+def next_advert(wire: socket.socket) -> bytes:
+    """Return the next advertisement, or goodbye, that passes; not IGMP or what else does."""
+    while (frame := wire.recv(2048))[23] != CARP_PROTOCOL:
+        pass
+    return frame
 
 
 class Netns:

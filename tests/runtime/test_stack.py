@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from tests.helpers.netns import Netns
+from tests.helpers.netns import Netns, next_advert
 
 from carpio.config.model import DaemonConfig, VhidConfig
 from carpio.core.model import InstanceConfig, Nanoseconds, State, Vhid, VirtualAddress
@@ -71,9 +71,7 @@ def test_r057_an_advert_that_comes_back_is_an_echo_and_the_same_from_another_hos
     with netns.on_the_wire() as wire:
         clock.step(stack, 3.1)
         assert stack.view().instances[0].state is State.MASTER
-        advert = wire.recv(2048)
-        while advert[23] != 112:
-            advert = wire.recv(2048)
+        advert = next_advert(wire)
         assert advert[26:30] == (ip_address("10.1.0.1").packed if own else bytes(4))
         wire.send(advert)
         heard = 0
@@ -146,9 +144,7 @@ def test_no_look_at_the_host_begins_while_adverts_wait_to_be_read(
     looks: list[int] = []
     with netns.on_the_wire() as wire:
         clock.step(stack, 3.1)
-        advert = wire.recv(2048)
-        while advert[23] != 112:
-            advert = wire.recv(2048)
+        advert = next_advert(wire)
         clock.step(stack, 0.3)
         netns.ip("addr", "del", "10.1.0.77/24", "dev", "eth0")
         stack.turn()  # hears of it, and looks in 20 ms

@@ -12,7 +12,7 @@ import pytest
 from tests.helpers.builders import group
 from tests.helpers.callers import Desk, descriptors
 from tests.helpers.life import wait_for
-from tests.helpers.netns import Netns, names
+from tests.helpers.netns import Netns, names, next_advert
 
 from carpio.config.model import DaemonConfig, VhidConfig
 from carpio.core.events import DemotionAdjusted
@@ -21,7 +21,6 @@ from carpio.errors import PlatformError
 from carpio.runtime.namespace import Namespace
 from carpio.runtime.stack import Stack
 from carpio.runtime.stacks import Stacks
-from carpio.wire.constants import CARP_PROTOCOL
 
 pytestmark = pytest.mark.lab
 
@@ -333,7 +332,7 @@ def test_who_is_served_is_not_late_because_others_come(
     with first.on_the_wire() as wire:
         stacks.look_around(config)
         assert late.name in stacks
-        assert wire.recv(2048)[23] == CARP_PROTOCOL
+        assert next_advert(wire)
 
 
 def test_who_is_served_is_not_late_because_others_go(
@@ -349,7 +348,7 @@ def test_who_is_served_is_not_late_because_others_go(
     with staying.on_the_wire() as wire:
         gone = look(stacks, clock, config)
         assert gone == [going.name]
-        assert wire.recv(2048)[23] == CARP_PROTOCOL
+        assert next_advert(wire)
 
 
 def test_namespace_whose_goodbye_fails_is_left_all_the_same(
@@ -384,7 +383,8 @@ def test_all_say_goodbye_before_any_link_is_taken_away(
         succession: list[bool] = []
 
         def watch(_seconds: float) -> None:
-            assert first.recv(2048)[23] == second.recv(2048)[23] == CARP_PROTOCOL
+            assert next_advert(first)
+            assert next_advert(second)
             succession.append(all("carp1-" in each.ip("link") for each in both))
 
         monkeypatch.setattr("carpio.runtime.stacks.time.sleep", watch)
