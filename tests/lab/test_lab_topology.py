@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.helpers.lab import need
+from tests.helpers.life import wait_for
 from tests.helpers.one_wire import tally_of
 
 from carpio.errors import CarpioError, PlatformError
@@ -63,7 +64,9 @@ def test_leftovers_of_a_killed_lab_are_removed_with_their_processes() -> None:
     name = f"cl-{ended_process()}-0-a"
     add_namespace(name)
     sleeper = subprocess.Popen(("ip", "netns", "exec", name, "sleep", "60"))
+    comm = Path(f"/proc/{sleeper.pid}/comm")
     try:
+        wait_for(lambda: comm.read_text() == "sleep\n", "ip has entered, and become sleep")
         assert name in remove_leftovers()
         assert sleeper.wait(5) != 0
     finally:
