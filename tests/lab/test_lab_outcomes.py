@@ -215,3 +215,17 @@ def test_canaries_are_counted_and_not_held_against_the_host(tmp_path: Path) -> N
     ears, _ = heard([from_a(), canary], [played], tmp_path)
     assert ears.canaries == 1
     assert not ears.claims[0]
+
+
+def test_hosts_that_the_last_event_took_apart_stay_so_while_the_captures_end(
+    tmp_path: Path,
+) -> None:
+    first, last = event("a"), event("a", apart=("a", "b"))
+    played = [
+        Played(first, START, START, START + S),
+        Played(last, START + S, START + S, START + 5 * S),
+    ]
+    is_apart = apart_by_events(played)
+    assert not is_apart("a", "b", START + S - 1)
+    assert is_apart("a", "b", START + S)
+    assert is_apart("b", "a", START + 6 * S)

@@ -23,6 +23,7 @@ from carpio.lab.views import Apart
 
 __all__ = ["BIN_NS", "ClaimKey", "Heard", "Port", "apart_by_events", "hear"]
 
+_FOR_EVER: Final = 1 << 63
 BIN_NS: Final = 10_000_000
 """Resolution of `density`."""
 
@@ -71,8 +72,11 @@ class Heard:
 
 
 def apart_by_events(played: Sequence[Played]) -> Apart:
-    """Return who does not hear whom when, as the events say: until the next has been done."""
-    ends = [*(one.acted_ns for one in played[1:]), played[-1].end_ns]
+    """Return who does not hear whom when, as the events say: until the next has been done.
+
+    After the last one nothing is done: what is captured then is judged in the same way.
+    """
+    ends = [*(one.acted_ns for one in played[1:]), _FOR_EVER]
     spans = [
         (one.start_ns, end_ns, frozenset(one.event.apart))
         for one, end_ns in zip(played, ends, strict=True)
