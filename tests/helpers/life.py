@@ -26,10 +26,10 @@ from carpio.errors import ControlError
 from carpio.lab.court import Verdict
 from carpio.lab.gaps import ProbeRecord
 from carpio.lab.implementation import Group, carpio_command
-from carpio.lab.observe import Capture
+from carpio.lab.observe import AdvertWatch, Capture
 from carpio.lab.roles import HeardAdvert, Mastership
 from carpio.lab.sighting import Claim, Kind, sight
-from carpio.lab.topology import DaemonProcess, Host
+from carpio.lab.topology import DaemonProcess, Host, Lab
 from carpio.runtime.namespace import Namespace
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Spoken",
     "config",
     "footprint",
+    "freeze_after_advert",
     "group",
     "kept_by",
     "lost",
@@ -192,6 +193,16 @@ def _answers(node: Node) -> bool:
     except ControlError:
         return False
     return True
+
+
+def freeze_after_advert(lab: Lab, node: Node) -> None:
+    """Stop the daemon right after one of its advertisements."""
+    watch = AdvertWatch(lab)
+    try:
+        assert watch.wait_for(lambda host, _: host == node.host.name, 2)
+    finally:
+        watch.close()
+    node.daemon.stop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,20 @@ from typing import Final
 import pytest
 from tests.helpers import builders
 from tests.helpers.daemon_lab import VMAC, throw
-from tests.helpers.life import SECOND_NS, SHARED4, SHARED6, Film, Node, config, group, start
+from tests.helpers.life import (
+    SECOND_NS,
+    SHARED4,
+    SHARED6,
+    Film,
+    config,
+    freeze_after_advert,
+    group,
+    start,
+)
 
 from carpio.core.model import Vhid
 from carpio.lab.flood import Flood
-from carpio.lab.observe import AdvertWatch, Capture
+from carpio.lab.observe import Capture
 from carpio.lab.topology import Lab
 from carpio.wire.constants import CARP_GROUP_V4_MAC, DEFAULT_DSCP, ETHERTYPE_IPV4
 from carpio.wire.ethernet import ethernet_header
@@ -36,16 +45,6 @@ def advert(payload: bytes) -> bytes:
 FORGED: Final = advert(builders.payload_of(_STRANGER, advskew=0, counter=1 << 60))
 OTHER_VHID: Final = advert(builders.payload_of(replace(_STRANGER, vhid=Vhid(7)), counter=1))
 TORN: Final = FORGED[:-7]
-
-
-def freeze_after_advert(lab: Lab, node: Node) -> None:
-    """Stop the daemon right after an advert: nothing that it can do is due for a second."""
-    watch = AdvertWatch(lab)
-    try:
-        assert watch.wait_for(lambda host, _: host == node.host.name, 2)
-    finally:
-        watch.close()
-    node.daemon.stop()
 
 
 def test_deposed_master_that_stands_still_is_silent_at_once(lab: Lab, capture: Capture) -> None:

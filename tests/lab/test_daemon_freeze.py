@@ -6,23 +6,22 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tests.helpers.life import DEAD_MAN_NS, SECOND_NS, Film, Node, config, group, lost, start
+from tests.helpers.life import (
+    DEAD_MAN_NS,
+    SECOND_NS,
+    Film,
+    config,
+    freeze_after_advert,
+    group,
+    lost,
+    start,
+)
 
 from carpio.lab.flood import Flood
-from carpio.lab.observe import AdvertWatch, Capture
+from carpio.lab.observe import Capture
 from carpio.lab.probe import Probe
 from carpio.lab.roles import GRACE_NS
 from carpio.lab.topology import SHARED_TARGETS, Lab
-
-
-def freeze_after_advert(lab: Lab, node: Node) -> None:
-    """Stop the daemon right after one of its advertisements."""
-    watch = AdvertWatch(lab)
-    try:
-        assert watch.wait_for(lambda host, _: host == node.host.name, 2)
-    finally:
-        watch.close()
-    node.daemon.stop()
 
 
 def test_stop_shorter_than_the_dead_man_costs_nothing(lab: Lab) -> None:

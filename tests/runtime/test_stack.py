@@ -45,6 +45,19 @@ class Clock:
         stack.turn()
 
 
+def stack_in(netns: Netns, directory: Path, clock: Clock, guard: Guard | None = None) -> Stack:
+    """Return a stack with `GROUP` that has not begun; its state file is in the directory."""
+    vhid = VhidConfig(instance=GROUP, netns=netns.name, name="1@eth0")
+    return Stack(
+        netns.namespace,
+        DaemonConfig(vhids=(vhid,)),
+        StateFile(directory / "state.json"),
+        clock,
+        random.Random(1),
+        guard=guard,
+    )
+
+
 def from_source(frame: bytes, source: str) -> bytes:
     """Return an IPv4 frame as it would be from another host."""
     blank = frame[14:24] + bytes(2) + ip_address(source).packed + frame[30:34]
@@ -59,14 +72,7 @@ def test_r057_an_advert_that_comes_back_is_an_echo_and_the_same_from_another_hos
     if not own:
         netns.ip("addr", "del", "10.1.0.1/24", "dev", "eth0")
     clock = Clock()
-    vhid = VhidConfig(instance=GROUP, netns=netns.name, name="1@eth0")
-    stack = Stack(
-        netns.namespace,
-        DaemonConfig(vhids=(vhid,)),
-        StateFile(tmp_path / "state.json"),
-        clock,
-        random.Random(1),
-    )
+    stack = stack_in(netns, tmp_path, clock)
     stack.start()
     with netns.on_the_wire() as wire:
         clock.step(stack, 3.1)
@@ -97,16 +103,8 @@ def test_no_group_is_held_until_the_kernel_can_guard(netns: Netns, tmp_path: Pat
             raise OSError(errno.EPROTONOSUPPORT, "no nf_tables")
         return netns.namespace.call(open_netfilter_socket)
 
-    vhid = VhidConfig(instance=GROUP, netns=netns.name, name="1@eth0")
     clock = Clock()
-    stack = Stack(
-        netns.namespace,
-        DaemonConfig(vhids=(vhid,)),
-        StateFile(tmp_path / "state.json"),
-        clock,
-        random.Random(1),
-        guard=Guard(open_socket=open_socket),
-    )
+    stack = stack_in(netns, tmp_path, clock, Guard(open_socket=open_socket))
     stack.start()
     for _ in range(3):
         clock.step(stack, 3.1)
@@ -132,14 +130,7 @@ def test_no_look_at_the_host_begins_while_adverts_wait_to_be_read(
     """One may be a goodbye: with hundreds of groups a look costs a tenth of a second."""
     netns.ip("addr", "add", "10.1.0.77/24", "dev", "eth0")
     clock = Clock()
-    vhid = VhidConfig(instance=GROUP, netns=netns.name, name="1@eth0")
-    stack = Stack(
-        netns.namespace,
-        DaemonConfig(vhids=(vhid,)),
-        StateFile(tmp_path / "state.json"),
-        clock,
-        random.Random(1),
-    )
+    stack = stack_in(netns, tmp_path, clock)
     stack.start()
     looks: list[int] = []
     with netns.on_the_wire() as wire:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,13 +11,11 @@ from pathlib import Path
 import pytest
 from tests.helpers import builders
 from tests.helpers.netns import Netns
-from tests.runtime.test_stack import GROUP, Clock
+from tests.runtime.test_stack import GROUP, Clock, stack_in
 
-from carpio.config.model import DaemonConfig, VhidConfig
 from carpio.core.model import InstanceKey, State
 from carpio.runtime.guard import Guard
 from carpio.runtime.nfnetlink import open_netfilter_socket
-from carpio.runtime.settings import StateFile
 from carpio.runtime.stack import Stack
 from carpio.wire.constants import CARP_GROUP_V4_MAC, DEFAULT_DSCP, ETHERTYPE_IPV4
 from carpio.wire.ethernet import ethernet_header, virtual_mac
@@ -52,15 +49,7 @@ def guard(netns: Netns) -> Guard:
 
 @pytest.fixture
 def stack(netns: Netns, tmp_path: Path, clock: Clock, guard: Guard) -> Iterator[Stack]:
-    vhid = VhidConfig(instance=GROUP, netns=netns.name, name="1@eth0")
-    made = Stack(
-        netns.namespace,
-        DaemonConfig(vhids=(vhid,)),
-        StateFile(tmp_path / "state.json"),
-        clock,
-        random.Random(1),
-        guard=guard,
-    )
+    made = stack_in(netns, tmp_path, clock, guard)
     made.start()
     yield made
     made.bow_out()

@@ -219,7 +219,7 @@ class Stacks:
         awake = {self._owners[descriptor] for descriptor in ready if descriptor in self._owners}
         now = self._clock.now()
         for stack in self:
-            if stack in awake or _is_due(stack, now):
+            if stack in awake or stack.next_deadline() <= now:
                 stack.turn(ready)
 
     def replace(self, config: DaemonConfig) -> None:
@@ -269,11 +269,6 @@ class Stacks:
                 self._awaited[name] = str(error)
             return
         log.info("carpio: network namespace %s is served", name)
-
-
-def _is_due(stack: Stack, now: Nanoseconds) -> bool:
-    deadline = stack.next_deadline()
-    return deadline is not None and deadline <= now
 
 
 def _leave(stack: Stack) -> None:
