@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ from tests.helpers.traced import TracedLife, writer
 
 from carpio.core.model import State
 from carpio.core.table import RULES, Trigger
+from carpio.sim.report import Report
+from carpio.sim.scenario import Scenario
+from carpio.sim.search import Outcome, Search, shrink, try_seed
 
 CONFIG = """
 preempt = true
@@ -159,9 +164,85 @@ def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path
     begun = time.monotonic()
     said = search.stderr.read()  # to the end, which comes when no process of it is left
     assert time.monotonic() - begun < 3
-    assert search.wait() == {signal.SIGINT: 1, signal.SIGTERM: 143}.get(number, -number)
+    assert search.wait() == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(number, -number)
     assert "Traceback" not in said
     search.stderr.close()
+
+
+NAIVE = ("sim", "a.toml", "b.toml", "--for", "30s", "--datapath", "naive", "--jobs", "1")
+
+
+def interrupt_at(seed: int) -> Callable[[Search, int], Outcome]:
+    """Return what plays seeds until it is interrupted in the middle of this one."""
+
+    def play(search: Search, number: int) -> Outcome:
+        if number == seed:
+            raise KeyboardInterrupt
+        return try_seed(search, number)
+
+    return play
+
+
+def test_an_interrupted_search_tells_and_keeps_what_it_found(run, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("carpio.sim.search.try_seed", interrupt_at(3))
+    outcome = run(*NAIVE, "--seeds", "9", "--keep", "kc")
+    assert outcome.exit_status == 130
+    assert outcome.stdout.startswith("3 seeds of 30.00s, ")
+    assert "BROKEN: wrong MAC, in 3 seeds" in outcome.stdout
+    assert "seeds that broke something: 0 to 2\n" in outcome.stdout
+    assert "interrupted after 3 of 9 seeds" in outcome.stderr
+    assert len((tmp_path / "kc" / "seeds.txt").read_text().splitlines()) == 3
+    report = json.loads(run(*NAIVE, "--seeds", "9", "--json").stdout)
+    assert (report["interrupted"], report["failing"]) == (True, [0, 1, 2])
+
+
+def test_an_interrupt_while_seeds_are_shrunk_loses_none(run, tmp_path: Path, monkeypatch):
+    shrunk: list[int] = []
+
+    def shrink_once(search: Search, outcome: Outcome) -> Scenario:
+        if shrunk:
+            raise KeyboardInterrupt
+        shrunk.append(outcome.seed)
+        return shrink(search, outcome)
+
+    monkeypatch.setattr("carpio.cli.commands.sim_search.shrink", shrink_once)
+    outcome = run(*NAIVE, "--seeds", "4")
+    assert outcome.exit_status == 130
+    assert "seed 0: wrong MAC" in outcome.stdout
+    assert {one.name for one in (tmp_path / "sim-failures").iterdir()} == {
+        "seeds.txt",
+        "seed-0.toml",
+    }
+    assert len((tmp_path / "sim-failures" / "seeds.txt").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("keep", ["file", "file/below"])
+def test_where_nothing_can_be_kept_nothing_is_searched(run, tmp_path: Path, monkeypatch, keep: str):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("carpio.sim.search.try_seed", interrupt_at(0))
+    outcome = run(*NAIVE, "--seeds", "2", "--keep", keep)
+    assert (outcome.exit_status, outcome.stdout) == (1, "")
+    assert "file: Not a directory; choose another name, or move what is there" in outcome.stderr
+
+
+def test_what_was_found_is_told_before_it_is_written(run, tmp_path: Path):
+    (tmp_path / "kept" / "seeds.txt").mkdir(parents=True)
+    words = (*NAIVE, "--seeds", "2", "--keep", "kept")
+    outcome = run(*words)
+    assert outcome.exit_status == 1
+    assert "seeds that broke something: 0 to 1\n" in outcome.stdout
+    assert "seeds.txt: Is a directory" in outcome.stderr
+    assert json.loads(run(*words, "--json").stdout)["failing"] == [0, 1]
+
+
+def test_an_interrupted_simulation_exits_as_a_shell_says_it(run, monkeypatch):
+    monkeypatch.setattr("carpio.cli.commands.sim.simulate", interrupted)
+    outcome = run("sim", "a.toml", "b.toml")
+    assert (outcome.exit_status, outcome.stdout, outcome.stderr) == (130, "", "")
+
+
+def interrupted(*_arguments: object, **_settings: object) -> Report:
+    raise KeyboardInterrupt
 
 
 def test_the_list_has_every_scenario_with_what_it_teaches(run):
@@ -397,8 +478,23 @@ def test_an_interface_that_no_host_has_is_told(run, tmp_path: Path):
         (".", ": Is a directory; name a file in it"),
     ],
 )
-def test_a_picture_that_cannot_be_written_is_told(run, file: str, told: str):
-    outcome = run("sim", "a.toml", "b.toml", "--svg", file)
-    assert outcome.exit_status == 1
+@pytest.mark.parametrize("option", ["--svg", "--html", "--trace"])
+def test_what_cannot_be_written_is_told_before_the_run(
+    run, monkeypatch, file: str, told: str, option: str
+):
+    monkeypatch.setattr("carpio.cli.commands.sim.simulate", interrupted)
+    outcome = run("sim", "a.toml", "b.toml", option, file)
+    assert (outcome.exit_status, outcome.stdout) == (1, "")
     assert told in outcome.stderr
     assert "Errno" not in outcome.stderr
+
+
+def test_a_report_is_told_before_its_picture_is_written(run, monkeypatch):
+    def fail(_report: Report) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("carpio.sim.picture.as_svg", fail)
+    outcome = run("sim", "a.toml", "b.toml", "--svg", "x.svg")
+    assert outcome.exit_status == 1
+    assert outcome.stdout.endswith("Nothing wrong.\n")
+    assert "make room" in outcome.stderr

@@ -66,6 +66,17 @@ def test_progress_is_told_after_each_seed():
     assert told == list(range(1, 13))
 
 
+def test_an_interrupt_ends_a_search_with_what_it_has():
+    def interrupt(campaign: Campaign) -> None:
+        if campaign.seeds == 3:
+            raise KeyboardInterrupt
+
+    for cores in (1, 2):
+        campaign = explore(SEARCH, cores=cores, progress=interrupt)
+        assert (campaign.seeds, campaign.is_interrupted) == (3, True)
+    assert not explored(SEARCH).is_interrupted
+
+
 def test_the_real_datapath_breaks_nothing_and_the_naive_one_everything():
     assert explored(SEARCH).failed == 0
     naive = explored(replace(SEARCH, is_naive=True))

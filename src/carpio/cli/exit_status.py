@@ -20,6 +20,8 @@ class ExitStatus(IntEnum):
     NOT_PERMITTED = 5
     USAGE = 64
     """EX_USAGE of <sysexits.h>."""
+    INTERRUPTED = 130
+    """As a shell says it of SIGINT."""
 
 
 EXIT_MEANINGS: Final = {
@@ -30,4 +32,5 @@ EXIT_MEANINGS: Final = {
     ExitStatus.UNREACHABLE: "The daemon cannot be reached.",
     ExitStatus.NOT_PERMITTED: "Not permitted.",
     ExitStatus.USAGE: "The command line is wrong.",
+    ExitStatus.INTERRUPTED: "Interrupted with ^C (sim, lab).",
 }

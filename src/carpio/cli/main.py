@@ -28,6 +28,7 @@ _REMEDIES: Final = MappingProxyType(
         errno.EACCES: "choose a file that you may use, or ask whose it is",
         errno.EROFS: "choose a place that can be written to",
         errno.EISDIR: "name a file in it",
+        errno.ENOTDIR: "choose another name, or move what is there",
         errno.ENOSPC: "make room on the disk",
     }
 )

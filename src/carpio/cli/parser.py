@@ -51,7 +51,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _build() -> argparse.ArgumentParser:
-    statuses = "\n".join(f"  {status:2}  {text}" for status, text in EXIT_MEANINGS.items())
+    statuses = "\n".join(f"  {status:3}  {text}" for status, text in EXIT_MEANINGS.items())
     parser = _Parser(
         prog=PROGRAM,
         description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.",

@@ -529,7 +529,8 @@ COMMANDS: Final = (
             "to the addresses. Prints who was MASTER when and why, gaps, times with two masters, "
             "and all that must not be. The same seed gives the same run on any machine. Needs "
             "neither root nor the interfaces, and touches no network.",
-            "Exit status 1 when something was found.",
+            "Exit status 1 when something was found, 130 when ^C ended it; a search tells and "
+            "keeps what it found until then.",
         ),
         arguments=(
             Argument(

@@ -8,13 +8,13 @@ which is all that a search depends on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, Final
 
 from carpio.errors import CarpioError
 from carpio.sim.node import HostSetup
-from carpio.sim.search import Campaign, Outcome, Search, try_seed
+from carpio.sim.search import Campaign, Outcome, Search, gather, try_seed
 from carpio.wire.auth import Key
 
 __all__ = ["ClusterError", "explore_on_cluster", "without_secrets"]
@@ -41,12 +41,8 @@ def explore_on_cluster(
 
     `patience_s`: how long the scheduler may take to answer.
     """
-    campaign = Campaign()
     with _client(address, patience_s) as client:
-        for outcome in _outcomes(client, without_secrets(search)):
-            campaign.add(outcome)
-            progress(campaign)
-    return campaign
+        return gather(_outcomes(client, without_secrets(search)), progress)
 
 
 def without_secrets(search: Search) -> Search:
@@ -80,7 +76,7 @@ def _client(address: str, patience_s: float) -> Any:
         raise ClusterError(f"no scheduler answers at {address}: {error}") from error
 
 
-def _outcomes(client: Any, search: Search) -> Iterator[Outcome]:
+def _outcomes(client: Any, search: Search) -> Generator[Outcome, None, None]:
     """Yield the outcomes in the order of the seeds, with a bounded number on their way."""
     end = search.first + search.seeds
     parcels = iter(range(search.first, end, _PARCEL))

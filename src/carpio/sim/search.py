@@ -7,7 +7,8 @@ needed are left out, then what is left is made shorter, as long as the same thin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
@@ -20,7 +21,7 @@ from carpio.sim.node import HostSetup
 from carpio.sim.run import run
 from carpio.sim.scenario import Scenario
 
-__all__ = ["Campaign", "Outcome", "Search", "explore", "shrink", "try_seed"]
+__all__ = ["Campaign", "Outcome", "Search", "explore", "gather", "shrink", "try_seed"]
 
 _CHUNK: Final = 8
 _SHORTEST: Final = 1_000_000
@@ -66,6 +67,8 @@ class Campaign:
     broken: Counter[Kind] = field(default_factory=Counter)
     found: Counter[Kind] = field(default_factory=Counter)
     """Seeds with findings that a premise excuses."""
+    is_interrupted: bool = False
+    """Whether there was more to explore."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""
@@ -87,16 +90,29 @@ def explore(
 ) -> Campaign:
     """Run all seeds on `cores` processes; `progress` is told after each.
 
-    Each process begins with `prepare`.
+    An interrupt ends it with what came until then. Each process begins with `prepare`.
     """
+    return gather(_outcomes(search, cores, prepare), progress)
+
+
+def gather(
+    outcomes: Generator[Outcome, None, None], progress: Callable[[Campaign], None]
+) -> Campaign:
+    """Count outcomes to the end, or to an interrupt; `progress` is told after each."""
     campaign = Campaign()
-    for outcome in _outcomes(search, cores, prepare):
-        campaign.add(outcome)
-        progress(campaign)
+    try:
+        with closing(outcomes):
+            for outcome in outcomes:
+                campaign.add(outcome)
+                progress(campaign)
+    except KeyboardInterrupt:
+        campaign.is_interrupted = True
     return campaign
 
 
-def _outcomes(search: Search, cores: int, prepare: Callable[[], None] | None) -> Iterator[Outcome]:
+def _outcomes(
+    search: Search, cores: int, prepare: Callable[[], None] | None
+) -> Generator[Outcome, None, None]:
     """Yield the outcomes in the order of the seeds."""
     seeds = range(search.first, search.first + search.seeds)
     if cores < 2:

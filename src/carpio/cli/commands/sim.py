@@ -9,6 +9,7 @@ from textwrap import fill
 from types import MappingProxyType
 from typing import Final
 
+from carpio.cli.commands.sim_outputs import check_file
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.usage import UsageError
@@ -17,6 +18,7 @@ from carpio.sim.hosts import load_hosts
 from carpio.sim.library import find_scenario, names, path_of
 from carpio.sim.lint import doubts, lint
 from carpio.sim.node import HostSetup
+from carpio.sim.report import Report
 from carpio.sim.run import MINUTE
 from carpio.sim.run import run as simulate
 from carpio.sim.scenario import Scenario, read_scenario
@@ -40,12 +42,15 @@ _TAKEN: Final = MappingProxyType(
 
 def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
     """Simulate, and say what came of it."""
+    try:
+        return _run(arguments, environment)
+    except KeyboardInterrupt:
+        return ExitStatus.INTERRUPTED
+
+
+def _run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
     if arguments.list:
-        for name in names():
-            found = read_scenario(path_of(name), ("a", "b"))
-            environment.say(f"{name}: {found.title}.")
-            environment.say(fill(found.teaches, 96, initial_indent="  ", subsequent_indent="  "))
-        return ExitStatus.DONE
+        return _list(environment)
     _check(arguments)
     if arguments.replay is not None:
         from carpio.cli.commands import sim_replay
@@ -75,6 +80,24 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
 
         duration = _duration(arguments) or MINUTE
         return sim_search.run(arguments, environment, setups, duration)
+    return _play(arguments, environment, setups)
+
+
+def _list(environment: Environment) -> ExitStatus:
+    for name in names():
+        found = read_scenario(path_of(name), ("a", "b"))
+        environment.say(f"{name}: {found.title}.")
+        environment.say(fill(found.teaches, 96, initial_indent="  ", subsequent_indent="  "))
+    return ExitStatus.DONE
+
+
+def _play(
+    arguments: argparse.Namespace, environment: Environment, setups: list[HostSetup]
+) -> ExitStatus:
+    """Simulate once."""
+    for name in (arguments.trace, arguments.svg, arguments.html):
+        if name is not None:
+            check_file(environment.path(name))
     scenario = _scenario(arguments, environment, setups)
     end = _duration(arguments) or scenario.duration or MINUTE
     for number, fault in enumerate(scenario.faults, 1):
@@ -93,14 +116,20 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
             duration=end,
             trace=trace,
         )
-    if arguments.svg is not None or arguments.html is not None:
-        from carpio.sim.picture import as_html, as_svg
-
-        for name, made in ((arguments.svg, as_svg), (arguments.html, as_html)):
-            if name is not None:
-                environment.path(name).write_text(made(report))
     environment.say(json.dumps(report.as_json()) if arguments.json else as_text(report))
+    _draw(arguments, environment, report)
     return ExitStatus.DONE if report.is_clean else ExitStatus.FAILED
+
+
+def _draw(arguments: argparse.Namespace, environment: Environment, report: Report) -> None:
+    """Write the pictures that are asked for."""
+    if arguments.svg is None and arguments.html is None:
+        return
+    from carpio.sim.picture import as_html, as_svg
+
+    for name, made in ((arguments.svg, as_svg), (arguments.html, as_html)):
+        if name is not None:
+            environment.path(name).write_text(made(report))
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -11,10 +11,13 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from types import FrameType
 from typing import Any, Final
 
+from carpio.cli.commands.sim_outputs import check_directory
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.sim.findings import Kind
@@ -35,6 +38,25 @@ _ALL: Final = "seeds.txt"
 """Every failing seed, with its command."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """A failing seed, shrunk."""
+
+    outcome: Outcome
+    path: str
+    """Where its schedule is kept."""
+    command: str
+    scenario: Scenario
+
+    @property
+    def broken(self) -> str:
+        return ", ".join(kind.value for kind in self.outcome.broken)
+
+    def toml(self) -> str:
+        """Return the file to keep."""
+        return scenario_toml(self.scenario, [self.broken, self.command])
+
+
 def run(
     arguments: argparse.Namespace,
     environment: Environment,
@@ -49,22 +71,37 @@ def run(
         duration=duration,
         is_naive=arguments.datapath == "naive",
     )
+    directory = Path(arguments.keep or _DIRECTORY)
+    check_directory(environment.path(str(directory)))
+    campaign = _explored(arguments, environment, search)
+    if campaign.is_interrupted:
+        environment.remark(f"interrupted after {campaign.seeds:,} of {search.seeds:,} seeds")
+    if not arguments.json:
+        _tell_campaign(environment, search, campaign)
+        environment.stdout.flush()
+    replays = _replays(arguments, environment, search, campaign)
+    if arguments.json:
+        environment.say(json.dumps(_as_json(search, campaign, replays)))
+    else:
+        _tell_replays(environment, replays)
+    if campaign.failing:
+        _keep(environment, directory, [_whole(arguments, search, it) for it in campaign.failing])
+    for replay in replays:
+        environment.path(replay.path).write_text(replay.toml())
+    if campaign.is_interrupted:
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.FAILED if campaign.failing else ExitStatus.DONE
+
+
+def _explored(arguments: argparse.Namespace, environment: Environment, search: Search) -> Campaign:
     progress = _progress(environment, arguments.seeds)
     if arguments.dask is not None:
         from carpio.sim.dask_search import explore_on_cluster
 
-        campaign = explore_on_cluster(search, arguments.dask, progress=progress)
-    else:
-        cores = arguments.jobs or len(os.sched_getaffinity(0))
-        cores = min(cores, arguments.seeds)
-        with _leaving_in_order():
-            campaign = explore(search, cores=cores, progress=progress, prepare=_end_with_parent)
-    replays = _keep(arguments, environment, search, campaign)
-    if arguments.json:
-        environment.say(json.dumps(_as_json(search, campaign, replays)))
-    else:
-        _tell(environment, search, campaign, replays)
-    return ExitStatus.FAILED if campaign.failing else ExitStatus.DONE
+        return explore_on_cluster(search, arguments.dask, progress=progress)
+    cores = min(arguments.jobs or len(os.sched_getaffinity(0)), arguments.seeds)
+    with _leaving_in_order():
+        return explore(search, cores=cores, progress=progress, prepare=_end_with_parent)
 
 
 @contextmanager
@@ -99,26 +136,30 @@ def _progress(environment: Environment, seeds: int) -> Callable[[Campaign], None
     return tell
 
 
-def _keep(
+def _replays(
     arguments: argparse.Namespace, environment: Environment, search: Search, campaign: Campaign
-) -> list[tuple[Outcome, str, Scenario]]:
-    """Write down failing seeds, shrink the first; return each of those with its command."""
-    directory = Path(arguments.keep or _DIRECTORY)
-    replays = []
-    if campaign.failing:
-        environment.path(str(directory)).mkdir(parents=True, exist_ok=True)
-        lines = [_whole(arguments, search, outcome) for outcome in campaign.failing]
-        environment.path(str(directory / _ALL)).write_text("".join(f"{one}\n" for one in lines))
-    for outcome in campaign.failing[:_SHRUNK]:
-        environment.remark(f"seed {outcome.seed}: shrinking")
-        scenario = shrink(search, outcome)
-        path = directory / f"seed-{outcome.seed}.toml"
-        words = ["carpio", "sim", *arguments.files, "--scenario", str(path)]
-        command = shlex.join([*words, "--seed", str(outcome.seed)])
-        broken = ", ".join(kind.value for kind in outcome.broken)
-        environment.path(str(path)).write_text(scenario_toml(scenario, [broken, command]))
-        replays.append((outcome, command, scenario))
+) -> list[_Replay]:
+    """Shrink the first failing seeds, unless somebody interrupts or has."""
+    replays: list[_Replay] = []
+    failing = [] if campaign.is_interrupted else campaign.failing[:_SHRUNK]
+    try:
+        for outcome in failing:
+            environment.remark(f"seed {outcome.seed}: shrinking")
+            scenario = shrink(search, outcome)
+            path = str(Path(arguments.keep or _DIRECTORY) / f"seed-{outcome.seed}.toml")
+            words = ["carpio", "sim", *arguments.files, "--scenario", path]
+            command = shlex.join([*words, "--seed", str(outcome.seed)])
+            replays.append(_Replay(outcome, path, command, scenario))
+    except KeyboardInterrupt:
+        campaign.is_interrupted = True
     return replays
+
+
+def _keep(environment: Environment, directory: Path, commands: Sequence[str]) -> None:
+    """Write down how to play each failing seed."""
+    environment.path(str(directory)).mkdir(parents=True, exist_ok=True)
+    file = environment.path(str(directory / _ALL))
+    file.write_text("".join(f"{one}\n" for one in commands))
 
 
 def _whole(arguments: argparse.Namespace, search: Search, outcome: Outcome) -> str:
@@ -130,12 +171,7 @@ def _whole(arguments: argparse.Namespace, search: Search, outcome: Outcome) -> s
     return f"{shlex.join(words)}  # {', '.join(kind.value for kind in outcome.broken)}"
 
 
-def _tell(
-    environment: Environment,
-    search: Search,
-    campaign: Campaign,
-    replays: Sequence[tuple[Outcome, str, Scenario]],
-) -> None:
+def _tell_campaign(environment: Environment, search: Search, campaign: Campaign) -> None:
     environment.say(
         f"{campaign.seeds:,} seeds of {shown(search.duration)}, "
         f"{campaign.receptions:,} adverts heard"
@@ -146,24 +182,40 @@ def _tell(
     ):
         for kind, count in counts.items():
             environment.say(f"{title}: {kind.value}, in {count:,} seed{'s' * (count > 1)}")
-    for outcome, command, scenario in replays:
-        environment.say("")
-        environment.say(f"seed {outcome.seed}: {', '.join(one.value for one in outcome.broken)}")
-        for fault in scenario.faults:
-            environment.say(f"  {fault}")
-        environment.say(f"  {command}")
-    if not campaign.failing:
+    if campaign.failing:
+        seeds = ", ".join(_ranges([outcome.seed for outcome in campaign.failing]))
+        environment.say(fill(f"seeds that broke something: {seeds}", 96, subsequent_indent="  "))
+    else:
         environment.say("No invariant was broken.")
 
 
-def _as_json(
-    search: Search, campaign: Campaign, replays: Sequence[tuple[Outcome, str, Scenario]]
-) -> dict[str, Any]:
+def _ranges(numbers: Sequence[int]) -> list[str]:
+    """Return ascending numbers as `3` and `5 to 9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return [" to ".join(map(str, run)) for run in runs]
+
+
+def _tell_replays(environment: Environment, replays: Sequence[_Replay]) -> None:
+    for replay in replays:
+        environment.say("")
+        environment.say(f"seed {replay.outcome.seed}: {replay.broken}")
+        for fault in replay.scenario.faults:
+            environment.say(f"  {fault}")
+        environment.say(f"  {replay.command}")
+
+
+def _as_json(search: Search, campaign: Campaign, replays: Sequence[_Replay]) -> dict[str, Any]:
     return {
         "schema": _SCHEMA,
         "seeds": campaign.seeds,
         "first_seed": search.first,
         "duration_s": search.duration / 1e9,
+        "interrupted": campaign.is_interrupted,
         "adverts_heard": campaign.receptions,
         "found": _counts(campaign.found),
         "broken": _counts(campaign.broken),
@@ -171,12 +223,12 @@ def _as_json(
         "failing": [outcome.seed for outcome in campaign.failing],
         "replays": [
             {
-                "seed": outcome.seed,
-                "broken": [kind.value for kind in outcome.broken],
-                "faults": [str(fault) for fault in scenario.faults],
-                "command": command,
+                "seed": replay.outcome.seed,
+                "broken": [kind.value for kind in replay.outcome.broken],
+                "faults": [str(fault) for fault in replay.scenario.faults],
+                "command": replay.command,
             }
-            for outcome, command, scenario in replays
+            for replay in replays
         ],
     }
 
