@@ -169,6 +169,32 @@ def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path
     search.stderr.close()
 
 
+@pytest.mark.parametrize("after_s", [0, 0.1, 0.3, 0.6])
+def test_an_interrupt_at_the_start_of_a_search_makes_no_traceback(tmp_path: Path, after_s: float):
+    words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "4")
+    search = subprocess.Popen(
+        (*HEARS_INTERRUPTS, Path(sys.executable).parent / "carpio", *words),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    children = Path(f"/proc/{search.pid}/task/{search.pid}/children")
+    until(lambda: len(children.read_text().split()) > 1)  # the first tracks resources
+    time.sleep(after_s)
+    os.killpg(search.pid, signal.SIGINT)
+    _, said = search.communicate(timeout=10)
+    assert search.returncode == 130
+    assert "Traceback" not in said
+
+
+def until(holds: Callable[[], bool], patience_s: float = 20) -> None:
+    end = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 NAIVE = ("sim", "a.toml", "b.toml", "--for", "30s", "--datapath", "naive", "--jobs", "1")
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from multiprocessing import get_context
 from typing import Final
 
 from carpio.sim.chance import random_scenario
@@ -20,6 +19,7 @@ from carpio.sim.findings import Kind
 from carpio.sim.node import HostSetup
 from carpio.sim.run import run
 from carpio.sim.scenario import Scenario
+from carpio.sim.workers import workers
 
 __all__ = ["Campaign", "Outcome", "Search", "explore", "gather", "shrink", "try_seed"]
 
@@ -81,18 +81,12 @@ class Campaign:
             self.failing.append(outcome)
 
 
-def explore(
-    search: Search,
-    *,
-    cores: int,
-    progress: Callable[[Campaign], None],
-    prepare: Callable[[], None] | None = None,
-) -> Campaign:
+def explore(search: Search, *, cores: int, progress: Callable[[Campaign], None]) -> Campaign:
     """Run all seeds on `cores` processes; `progress` is told after each.
 
-    An interrupt ends it with what came until then. Each process begins with `prepare`.
+    An interrupt ends it with what came until then.
     """
-    return gather(_outcomes(search, cores, prepare), progress)
+    return gather(_outcomes(search, cores), progress)
 
 
 def gather(
@@ -110,16 +104,13 @@ def gather(
     return campaign
 
 
-def _outcomes(
-    search: Search, cores: int, prepare: Callable[[], None] | None
-) -> Generator[Outcome, None, None]:
+def _outcomes(search: Search, cores: int) -> Generator[Outcome, None, None]:
     """Yield the outcomes in the order of the seeds."""
     seeds = range(search.first, search.first + search.seeds)
     if cores < 2:
         yield from (try_seed(search, seed) for seed in seeds)
         return
-    # a child must not inherit threads or sockets of who called us
-    with get_context("spawn").Pool(cores, prepare) as pool:
+    with workers(cores) as pool:
         yield from pool.imap(partial(try_seed, search), seeds, chunksize=_CHUNK)
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import shlex
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from types import FrameType
 from typing import Any, Final
 
 from carpio.cli.commands.sim_outputs import check_directory
@@ -29,8 +25,6 @@ from carpio.sim.units import exact, shown
 __all__ = ["run"]
 
 _SCHEMA: Final = 1
-_PR_SET_PDEATHSIG: Final = 1
-"""<linux/prctl.h>"""
 _SHRUNK: Final = 5
 """Failing seeds that are shrunk; each takes some dozen runs."""
 _DIRECTORY: Final = "sim-failures"
@@ -100,28 +94,7 @@ def _explored(arguments: argparse.Namespace, environment: Environment, search: S
 
         return explore_on_cluster(search, arguments.dask, progress=progress)
     cores = min(arguments.jobs or len(os.sched_getaffinity(0)), arguments.seeds)
-    with _leaving_in_order():
-        return explore(search, cores=cores, progress=progress, prepare=_end_with_parent)
-
-
-@contextmanager
-def _leaving_in_order() -> Iterator[None]:
-    """Let SIGTERM end the processes of a search, too."""
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _end_with_parent() -> None:
-    """Leave ^C to the parent, and end with it, however it ends. For a process of a search."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return explore(search, cores=cores, progress=progress)
 
 
 def _progress(environment: Environment, seeds: int) -> Callable[[Campaign], None]:
