@@ -473,11 +473,42 @@ def test_a_number_that_makes_no_sense_is_usage(run, words: str, told: str):
         ("a.toml b.toml --seeds 2 --scenario calm", "--scenario does not go with --seeds"),
         ("a.toml b.toml --lint --seeds 2", "choose one of --seeds and --lint"),
         ("--replay x --for 1min", "--for does not go with --replay"),
+        ("--list a.toml", "--list takes no files"),
+        ("--list --lint", "choose one of --lint and --list"),
+        ("--list --seed 3", "--seed does not go with --list"),
+        ("a.toml b.toml --seeds 2 --dask x:1 --jobs 2", "choose one of --jobs and --dask"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_usage(run, words: str, told: str):
     outcome = run("sim", *words.split())
     assert (outcome.exit_status, outcome.stderr) == (64, f"carpio sim: {told}\n")
+
+
+@pytest.mark.parametrize("option", ["--svg", "--html", "--trace"])
+@pytest.mark.parametrize("words", ["c.toml a.toml b.toml", "a a.toml b.toml", "s a.toml b.toml"])
+def test_an_input_is_not_written_over(run, tmp_path: Path, option: str, words: str):
+    (tmp_path / "c.toml").write_text(CONFIG.format(advskew=200))
+    (tmp_path / "a").symlink_to("a.toml")
+    (tmp_path / "s").write_text("")
+    output, *files = words.split()
+    before = (tmp_path / output).read_text()
+    outcome = run("sim", option, output, *files, "--scenario", "s")
+    assert (outcome.exit_status, outcome.stdout) == (64, "")
+    assert outcome.stderr.startswith(f"carpio sim: {option} would write over ")
+    assert outcome.stderr.endswith(f"/{output}; name a file for it after {option}\n")
+    assert (tmp_path / output).read_text() == before
+
+
+def test_two_outputs_are_two_files(run, tmp_path: Path):
+    told = "carpio sim: --svg and --html write the same file; name two\n"
+    outcome = run("sim", "a.toml", "b.toml", "--svg", "x", "--html", "./x")
+    assert (outcome.exit_status, outcome.stderr) == (64, told)
+    (tmp_path / "x").write_text("")
+    (tmp_path / "y").hardlink_to(tmp_path / "x")
+    outcome = run("sim", "a.toml", "b.toml", "--svg", "x", "--html", "y")
+    assert (outcome.exit_status, outcome.stderr) == (64, told)
+    words = ("--svg", "/dev/null", "--html", "/dev/null")
+    assert run("sim", "a.toml", "b.toml", *words).exit_status == 0
 
 
 def test_a_fault_after_the_end_is_told(run):

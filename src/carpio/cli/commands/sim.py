@@ -9,7 +9,7 @@ from textwrap import fill
 from types import MappingProxyType
 from typing import Final
 
-from carpio.cli.commands.sim_outputs import check_file
+from carpio.cli.commands.sim_outputs import check_file, confusion
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.usage import UsageError
@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
 
 
 def _run(arguments: argparse.Namespace, environment: Environment) -> ExitStatus:
+    _check(arguments)
     if arguments.list:
         return _list(environment)
-    _check(arguments)
     if arguments.replay is not None:
         from carpio.cli.commands import sim_replay
 
@@ -95,9 +95,7 @@ def _play(
     arguments: argparse.Namespace, environment: Environment, setups: list[HostSetup]
 ) -> ExitStatus:
     """Simulate once."""
-    for name in (arguments.trace, arguments.svg, arguments.html):
-        if name is not None:
-            check_file(environment.path(name))
+    _check_outputs(arguments, environment)
     scenario = _scenario(arguments, environment, setups)
     end = _duration(arguments) or scenario.duration or MINUTE
     for number, fault in enumerate(scenario.faults, 1):
@@ -119,6 +117,20 @@ def _play(
     environment.say(json.dumps(report.as_json()) if arguments.json else as_text(report))
     _draw(arguments, environment, report)
     return ExitStatus.DONE if report.is_clean else ExitStatus.FAILED
+
+
+def _check_outputs(arguments: argparse.Namespace, environment: Environment) -> None:
+    """Raise UsageError or OSError unless all can be written that shall be."""
+    outputs = {
+        f"--{name}": environment.path(getattr(arguments, name))
+        for name in ("trace", "svg", "html")
+        if getattr(arguments, name) is not None
+    }
+    inputs = [*arguments.files, *([arguments.scenario] if arguments.scenario else ())]
+    if confused := confusion(outputs, map(environment.path, inputs)):
+        raise UsageError(f"carpio sim: {confused}")
+    for path in outputs.values():
+        check_file(path)
 
 
 def _draw(arguments: argparse.Namespace, environment: Environment, report: Report) -> None:
@@ -147,6 +159,10 @@ def _check(arguments: argparse.Namespace) -> None:
             takers = " or ".join(f"--{other}" for other in _TAKEN if name in _TAKEN[other])
             what = f"does not go with --{action}" if action else f"goes with {takers}"
             raise UsageError(f"carpio sim: --{name} {what}")
+    if arguments.list and arguments.files:
+        raise UsageError("carpio sim: --list takes no files")
+    if arguments.dask is not None and arguments.jobs is not None:
+        raise UsageError("carpio sim: choose one of --jobs and --dask")
 
 
 def _is_given(arguments: argparse.Namespace, name: str) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable, Mapping
+from itertools import combinations
 from pathlib import Path
 
-__all__ = ["check_directory", "check_file"]
+__all__ = ["check_directory", "check_file", "confusion"]
 
 
 def check_file(path: Path) -> None:
@@ -34,3 +36,25 @@ def check_directory(path: Path) -> None:
 
 def _refusal(number: int, path: Path) -> OSError:
     return OSError(number, os.strerror(number), str(path))
+
+
+def confusion(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> str:
+    """Say which output would overwrite what it must not, if one would; `outputs` by option.
+
+    A configuration of no host here must not be overwritten either: `--svg a.toml b.toml c.toml`
+    lacks a name.
+    """
+    for option, path in outputs.items():
+        if path.suffix == ".toml" or any(_are_one(path, other) for other in inputs):
+            return f"{option} would write over {path}; name a file for it after {option}"
+    for (one, path), (other, second) in combinations(outputs.items(), 2):
+        if _are_one(path, second):
+            return f"{one} and {other} write the same file; name two"
+    return ""
+
+
+def _are_one(path: Path, other: Path) -> bool:
+    """Whether both are one regular file, or would be."""
+    if not path.exists() or not other.exists():
+        return path.resolve() == other.resolve()
+    return path.is_file() and path.samefile(other)
