@@ -47,6 +47,57 @@ def test_what_is_wrong_with_a_pair_is_told(other: HostSetup, expected: str):
     assert expected in advice(host("a"), other)
 
 
+def test_a_demotion_that_only_comes_to_a_tie_is_told():
+    told = "demotion of a moves nothing: demoted it has advskew 240 at most, and no other"
+    assert [one for one in advice(host("a"), host("b", 240)) if one.startswith(told)]
+    assert not any("demotion" in one for one in advice(host("a"), host("b", 239)))
+    three = advice(host("a"), host("b", 100), host("c", 240))
+    assert not any("demotion" in one for one in three)
+
+
+def test_no_advice_leads_to_a_tie_with_a_demoted_host():
+    (remedy,) = [one.remedy for one in lint([host("a"), host("b", 250)]) if "250" in one.what]
+    assert remedy.startswith("use less than 240: ")
+
+
+def router(name: str, skews: tuple[int, ...], factor: int, **policy: bool) -> HostSetup:
+    """Return a host with a group on each of eth0, eth1, ..."""
+    groups = [
+        group(f"{n}@eth{n}", f"10.0.{n}.1/24", advskew=skew) for n, skew in enumerate(skews, 1)
+    ]
+    settings: dict[str, bool | int] = {"preempt": True, "ifdown_demotion_factor": factor} | policy
+    return HostSetup(name=name, config=engine_config(*groups, **settings))
+
+
+@pytest.mark.parametrize("factor", [0, 10, 100])
+def test_groups_that_do_not_move_together_are_told(factor: int):
+    found = lint([router("a", (0, 0), factor), router("b", (100, 100), factor)])
+    assert [one.group for one in found] == ["1@eth1", "2@eth2"]
+    assert {one.what for one in found} == {
+        f"it stays at a when another interface of a fails: demoted by {factor} to advskew "
+        f"{factor}, and no other host with preempt is better"
+    }
+
+
+def test_groups_that_move_together_need_no_advice():
+    for factor in (101, 240):
+        assert lint([router("a", (0, 0), factor), router("b", (100, 100), factor)]) == []
+        assert lint([router("a", (0, 100), factor), router("b", (100, 0), factor)]) == []
+
+
+def test_each_group_of_an_interface_that_fails_demotes():
+    def with_two(name: str, skew: int) -> HostSetup:
+        one, two, other = (
+            group(key, f"10.0.{key[0]}.1/24", advskew=skew)
+            for key in ("1@eth1", "2@eth1", "3@eth2")
+        )
+        config = engine_config(one, two, other, preempt=True, ifdown_demotion_factor=60)
+        return HostSetup(name=name, config=config)
+
+    found = lint([with_two("a", 0), with_two("b", 100)])
+    assert [one.group for one in found] == ["1@eth1", "2@eth1"]  # 3@eth2 moves by 120
+
+
 def test_a_group_without_addresses_can_never_be_master():
     config = pair()[1].config
     bare = tuple(replace(one, addresses=()) for one in config.instances)

@@ -5,6 +5,7 @@ Each rule looks at one group over all its hosts. Knows no world: nothing is simu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
@@ -44,6 +45,13 @@ class _Member:
     config: InstanceConfig
     allow: bool
     rank: Rank
+    ifdown: int | None
+    """The least demotion when another interface of the host fails; None: it has one only."""
+
+    def demoted(self, points: int) -> Rank:
+        """Return the rank under a demotion."""
+        config = self.config
+        return Rank.of(config.advbase, config.advskew, points, preempt=self.rank.preempt)
 
     def can_be_master(self) -> bool:
         return self.allow and bool(self.config.addresses)
@@ -76,9 +84,16 @@ def _groups_of(setups: Sequence[HostSetup]) -> dict[str, list[_Member]]:
             preempt = setup.config.preempt if config.preempt is None else config.preempt
             rank = Rank.of(config.advbase, config.advskew, 0, preempt=preempt)
             name = f"{config.vhid}@{wires[setup.name, config.carpdev]}"
-            member = _Member(setup.name, config, setup.config.allow, rank)
+            ifdown = _least_ifdown(setup, config.carpdev)
+            member = _Member(setup.name, config, setup.config.allow, rank, ifdown)
             groups.setdefault(name, []).append(member)
     return groups
+
+
+def _least_ifdown(setup: HostSetup, carpdev: str) -> int | None:
+    """Return the least demotion that the failure of an interface other than `carpdev` makes."""
+    lost = Counter(one.carpdev for one in setup.config.instances if one.carpdev != carpdev)
+    return min(lost.values()) * setup.config.ifdown_demotion_factor if lost else None
 
 
 def _obey(rules: Iterable[_Rule], groups: Mapping[str, _Group]) -> list[Advice]:
@@ -160,11 +175,32 @@ def _preempt(group: _Group) -> Iterator[tuple[str, str]]:
 def _demotion(group: _Group) -> Iterator[tuple[str, str]]:
     for member in group:
         others = [it for it in group if it is not member and it.can_be_master()]
-        if others and not any(it.rank.preempt for it in others):
+        best = min((it.rank.interval for it in others if it.rank.preempt), default=None)
+        if others and best is None:
             yield (
                 f"demotion of {member.host} moves nothing: no other host has preempt",
                 "set preempt = true on the others, or stop the daemon to hand over",
             )
+        elif best is not None and member.can_be_master():
+            yield from _too_little(member, best)
+
+
+def _too_little(member: _Member, best: int) -> Iterator[tuple[str, str]]:
+    """`best`: the shortest interval of the others that preempt; an equal one takes nothing over."""
+    most = member.demoted(_MOST_SKEW)
+    if most.interval <= best:
+        yield (
+            f"demotion of {member.host} moves nothing: demoted it has advskew {most.advskew} at "
+            "most, and no other host with preempt is better than that",
+            f"give another host with preempt an advskew below {_MOST_SKEW}",
+        )
+    elif member.ifdown is not None and member.demoted(member.ifdown).interval <= best:
+        skew = member.demoted(member.ifdown).advskew
+        yield (
+            f"it stays at {member.host} when another interface of {member.host} fails: demoted by "
+            f"{member.ifdown} to advskew {skew}, and no other host with preempt is better",
+            "raise ifdown_demotion_factor, default 240, unless groups shall move alone",
+        )
 
 
 def _skew(group: _Group) -> Iterator[tuple[str, str]]:
@@ -172,7 +208,8 @@ def _skew(group: _Group) -> Iterator[tuple[str, str]]:
         if member.config.advskew > _MOST_SKEW:
             yield (
                 f"{member.host} has advskew {member.config.advskew}, advertised as {_MOST_SKEW}",
-                f"use {_MOST_SKEW} at most, so that hosts differ on the wire as they do here",
+                f"use less than {_MOST_SKEW}: hosts differ on the wire then as they do here, and a "
+                "demoted one is worse than all",
             )
 
 
