@@ -129,10 +129,24 @@ def test_an_address_of_two_groups_is_told():
     assert advice(first, second) == []
 
 
+def test_a_host_without_a_group_is_told():
+    told = [str(one) for one in lint([*pair(), HostSetup(name="c", config=EngineConfig())])]
+    assert told == ["c: has no group; it takes no part; add [[vhid]], or leave its file out"]
+
+
+def test_an_address_with_another_prefix_length_is_not_an_uncommon_one():
+    found = advice(host("a", 0, "10.0.0.1/24", "10.0.0.2/24"), host("b", 100, "10.0.0.1/25"))
+    assert found == ["address lists differ (10.0.0.2 only on a)"]
+
+
 def test_what_makes_a_simulation_useless_is_doubted_and_nothing_else():
     first, second = pair()
     idle = HostSetup(name="c", config=EngineConfig())
     lonely = HostSetup(name="d", config=engine_config(group("7@eth9", "10.0.9.1/24")))
     told = [str(one).split(";")[0] for one in doubts([first, second, idle, lonely])]
     assert told == ["c: has no group", "7@eth9: only d has it"]
+    assert [one.what for one in lint([first, second, idle, lonely])] == [
+        "has no group",
+        "only d has it",
+    ]
     assert doubts([host("a", 200, preempt=False), host("b", 200, preempt=False)]) == []

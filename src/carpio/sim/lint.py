@@ -12,7 +12,7 @@ from itertools import combinations, permutations
 from typing import Final, TypeAlias
 
 from carpio.core.election import Rank, master_down_time
-from carpio.core.model import InstanceConfig, VirtualAddress
+from carpio.core.model import InstanceConfig, IpAddress
 from carpio.sim.node import HostSetup
 from carpio.sim.premises import differences
 from carpio.sim.world import segments_of
@@ -64,15 +64,20 @@ _Rule: TypeAlias = Callable[[_Group], Iterator[tuple[str, str]]]
 def lint(setups: Sequence[HostSetup]) -> list[Advice]:
     """Return all that the rules say, group by group."""
     groups = _groups_of(setups)
-    return [*_two_groups(groups), *_obey(_RULES, groups)]
+    return [*_idle(setups), *_two_groups(groups), *_obey(_RULES, groups)]
 
 
 def doubts(setups: Sequence[HostSetup]) -> list[Advice]:
     """Return what makes a simulation say nothing of use, or blame carpio for the configuration."""
     groups = _groups_of(setups)
-    remedy = "it takes no part; add [[vhid]], or leave its file out"
-    idle = [Advice(one.name, "has no group", remedy) for one in setups if not one.config.instances]
-    return [*idle, *_two_groups(groups), *_obey((_alone,), groups)]
+    return [*_idle(setups), *_two_groups(groups), *_obey((_alone,), groups)]
+
+
+def _idle(setups: Sequence[HostSetup]) -> Iterator[Advice]:
+    for setup in setups:
+        if not setup.config.instances:
+            remedy = "it takes no part; add [[vhid]], or leave its file out"
+            yield Advice(setup.name, "has no group", remedy)
 
 
 def _groups_of(setups: Sequence[HostSetup]) -> dict[str, list[_Member]]:
@@ -134,12 +139,12 @@ def _differences(group: _Group) -> Iterator[tuple[str, str]]:
 
 
 def _uncommon(group: _Group) -> str:
-    known: dict[VirtualAddress, list[str]] = {}
+    known: dict[IpAddress, list[str]] = {}
     for member in group:
-        for address in member.config.addresses:
+        for address in dict.fromkeys(one.address for one in member.config.addresses):
             known.setdefault(address, []).append(member.host)
     return ", ".join(
-        f"{address.address} only on {' and '.join(hosts)}"
+        f"{address} only on {' and '.join(hosts)}"
         for address, hosts in known.items()
         if len(hosts) < len(group)
     )
