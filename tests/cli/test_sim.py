@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,6 +208,23 @@ def interrupt_at(seed: int) -> Callable[[Search, int], Outcome]:
         return try_seed(search, number)
 
     return play
+
+
+@pytest.mark.parametrize("name", ["a\nx.toml", "it's\t\\1.toml", "\udcff.toml"])
+def test_a_file_name_that_cannot_be_printed_is_kept_so_that_a_shell_reads_it(
+    run, tmp_path: Path, name: str
+):
+    (tmp_path / "a.toml").rename(tmp_path / name)
+    words = [name if word == "a.toml" else word for word in NAIVE]
+    assert run(*words, "--seeds", "1").exit_status == 1
+    kept = tmp_path / "sim-failures" / "seed-0.toml"
+    tomllib.loads(kept.read_text())
+    commands = [kept.read_text().splitlines()[1].removeprefix("# ")]
+    commands += (tmp_path / "sim-failures" / "seeds.txt").read_text().splitlines()
+    for command in commands:
+        script = command.replace("carpio", "printf '%s\\0'", 1)
+        done = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=True)
+        assert done.stdout.split(b"\0")[1] == os.fsencode(name)
 
 
 def test_an_interrupted_search_tells_and_keeps_what_it_found(run, tmp_path: Path, monkeypatch):

@@ -8,6 +8,7 @@ from carpio.sim.faults import Fault, FaultKind
 from carpio.sim.picture import as_html, as_svg
 from carpio.sim.run import run
 from carpio.sim.scenario import Scenario
+from carpio.sim.text import as_text
 
 CUT = Scenario(
     faults=(Fault(kind=FaultKind.PARTITION, at=20 * SECOND, lasts=20 * SECOND, hosts=("b",)),)
@@ -40,3 +41,12 @@ def test_names_are_escaped():
     report = run([host("a<b", 0), host("b", 100)], Scenario())
     ElementTree.fromstring(as_svg(report))
     assert "a<b" not in as_html(report)
+
+
+def test_names_that_cannot_be_printed_are_escaped():
+    report = run([host("a\x1b\n\udcff", 0), host("b", 100)], Scenario())
+    svg, page = as_svg(report), as_html(report)
+    assert any(title.startswith("answers: a\\x1b\\n\\udcff") for title in titles(svg))
+    assert all(c.isprintable() or c == "\n" for c in page)
+    assert "a\\x1b\\n\\udcff |" in as_text(report)
+    assert f"b{' ' * 12} |" in as_text(report)

@@ -10,4 +10,5 @@ __all__ = ["stream"]
 def stream(*names: object) -> Random:
     """Return the stream of that name; its first part is the seed of the run."""
     # not for keys: a run must be repeatable, and text seeds it alike in every process
-    return Random("/".join(map(str, names)))  # noqa: S311
+    name = "/".join(map(str, names)).encode(errors="surrogateescape")  # of a file, perhaps
+    return Random(name)  # noqa: S311

@@ -8,7 +8,7 @@ from typing import Final
 
 from carpio.core.model import State
 from carpio.sim.report import GroupReport, Report
-from carpio.sim.text import as_text
+from carpio.sim.text import as_text, printable
 
 __all__ = ["as_html", "as_svg"]
 
@@ -63,10 +63,10 @@ def _legend() -> Iterator[str]:
 def _body(report: Report, height: int) -> Iterator[str]:
     y = _TOP
     for group in report.groups:
-        yield f'<text x="4" y="{y + 10}" font-weight="bold">{escape(group.name)}</text>'
+        yield f'<text x="4" y="{y + 10}" font-weight="bold">{_escaped(group.name)}</text>'
         y += 16
         for host in group.hosts:
-            yield f'<text x="20" y="{y + 13}">{escape(host.host)}</text>'
+            yield f'<text x="20" y="{y + 13}">{_escaped(host.host)}</text>'
             yield from _lane(group, host.host, report.duration, y)
             y += _LANE + 4
         y += _GAP - 16
@@ -95,7 +95,7 @@ def _bar(begin: int, end: int, duration: int, y: int, colour: str, title: str) -
     title = f"{title}, {begin / 1e9:.6f} to {end / 1e9:.6f} s"
     return (
         f'<rect x="{x:.2f}" y="{y}" width="{width:.2f}" height="{_LANE}" fill="{colour}">'
-        f"<title>{escape(title)}</title></rect>"
+        f"<title>{_escaped(title)}</title></rect>"
     )
 
 
@@ -111,8 +111,12 @@ def _marks(report: Report, height: int) -> Iterator[str]:
         yield (
             f'<line x1="{x:.2f}" y1="{_TOP - 16}" x2="{x:.2f}" y2="{height - 20}" '
             f'stroke="{colour}" stroke-width="1.5" stroke-dasharray="{dashes}">'
-            f"<title>{escape(text)}</title></line>"
+            f"<title>{_escaped(text)}</title></line>"
         )
+
+
+def _escaped(text: str) -> str:
+    return escape(printable(text))
 
 
 def _x(at: int, duration: int) -> float:

@@ -10,7 +10,7 @@ from carpio.sim.findings import Finding
 from carpio.sim.report import GroupReport, Report
 from carpio.sim.units import shown
 
-__all__ = ["as_text"]
+__all__ = ["as_text", "printable"]
 
 _WIDTH: Final = 64
 _MOST_CHANGES: Final = 40
@@ -29,7 +29,12 @@ def as_text(report: Report) -> str:
     for group in report.groups:
         lines += ["", *_group(group, report.duration)]
     lines += ["", *_findings(report)]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
+
+
+def printable(text: str) -> str:
+    """Return it with what is not for people, which file names can have, as `\\n` or `\\x1b`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _group(group: GroupReport, duration: int) -> Iterator[str]:
@@ -52,9 +57,9 @@ def _group(group: GroupReport, duration: int) -> Iterator[str]:
         f"client {group.probes_answered:,} of {group.probes_sent:,} answered"
     )
     yield ""
-    width = max(len(host.host) for host in group.hosts)
+    width = max(len(printable(host.host)) for host in group.hosts)
     for host in group.hosts:
-        yield f"  {host.host:{width}} |{_timeline(group, host.host, duration)}|"
+        yield f"  {printable(host.host):{width}} |{_timeline(group, host.host, duration)}|"
     yield f"  {'':{width}}  {_LEGEND}"
     yield ""
     yield from _changes(group)
@@ -126,7 +131,8 @@ def _finding(finding: Finding) -> Iterator[str]:
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     if not rows:
         return
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
+    shown_rows = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown_rows, strict=True)]
+    for row in shown_rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield "  ".join(cells).rstrip()

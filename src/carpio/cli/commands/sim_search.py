@@ -20,6 +20,7 @@ from carpio.sim.findings import Kind
 from carpio.sim.node import HostSetup
 from carpio.sim.scenario import Scenario, scenario_toml
 from carpio.sim.search import Campaign, Outcome, Search, explore, shrink
+from carpio.sim.text import printable
 from carpio.sim.units import exact, shown
 
 __all__ = ["run"]
@@ -121,7 +122,7 @@ def _replays(
             scenario = shrink(search, outcome)
             path = str(Path(arguments.keep or _DIRECTORY) / f"seed-{outcome.seed}.toml")
             words = ["carpio", "sim", *arguments.files, "--scenario", path]
-            command = shlex.join([*words, "--seed", str(outcome.seed)])
+            command = _command([*words, "--seed", str(outcome.seed)])
             replays.append(_Replay(outcome, path, command, scenario))
     except KeyboardInterrupt:
         campaign.is_interrupted = True
@@ -141,7 +142,18 @@ def _whole(arguments: argparse.Namespace, search: Search, outcome: Outcome) -> s
     words += ["--for", exact(search.duration)]
     if search.is_naive:
         words += ["--datapath", "naive"]
-    return f"{shlex.join(words)}  # {', '.join(kind.value for kind in outcome.broken)}"
+    return f"{_command(words)}  # {', '.join(kind.value for kind in outcome.broken)}"
+
+
+def _command(words: Sequence[str]) -> str:
+    """Return the line that a shell reads as these words; file names can have line ends."""
+    return " ".join(shlex.quote(one) if one.isprintable() else _dollar_quoted(one) for one in words)
+
+
+def _dollar_quoted(word: str) -> str:
+    plain = frozenset(range(ord(" "), ord("~") + 1)) - frozenset(b"'\\")
+    quoted = [chr(it) if it in plain else f"\\{it:03o}" for it in os.fsencode(word)]
+    return f"$'{''.join(quoted)}'"
 
 
 def _tell_campaign(environment: Environment, search: Search, campaign: Campaign) -> None:
@@ -178,7 +190,7 @@ def _tell_replays(environment: Environment, replays: Sequence[_Replay]) -> None:
         environment.say("")
         environment.say(f"seed {replay.outcome.seed}: {replay.broken}")
         for fault in replay.scenario.faults:
-            environment.say(f"  {fault}")
+            environment.say(f"  {printable(str(fault))}")
         environment.say(f"  {replay.command}")
 
 
