@@ -83,3 +83,23 @@ def test_a_group_of_another_carpdev_is_not_asked():
     made = world(a, b)
     made.run(10 * SECOND)
     assert claimed(made, "10.0.9.1", 9) == set()
+
+
+def test_the_demotion_of_a_host_that_may_not_run_has_its_cause():
+    made = world(host("a", 0), host("b", 100, allow=False))
+    made.run(20 * SECOND)
+    made.finish()
+    assert made.node_of["b"].demotion == 240
+    assert made.findings == []
+
+
+def test_the_demotion_of_a_group_without_addresses_has_its_cause_while_the_link_is_down():
+    a, b = pair()
+    bare = replace(group("9@eth1"), addresses=())
+    a = replace(a, config=replace(a.config, instances=(*a.config.instances, bare)))
+    made = world(a, b)
+    Injection(made, [Fault(kind=FaultKind.LINK_DOWN, at=10 * SECOND, host="a", interface="eth1")])
+    made.run(20 * SECOND)
+    made.finish()
+    assert made.node_of["a"].demotion == 240
+    assert made.findings == []

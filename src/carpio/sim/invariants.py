@@ -309,15 +309,17 @@ class Invariants:
         """Say why a share of demotion is still there; nothing: it should not be."""
         if (node.name, cause) in standing:
             return _STANDS
-        for key, state in node.states.items():
+        for key in (config.instance for config in node.config.instances):
             nic = node.nics[key.carpdev]
-            if cause == f"interface down {key}" and not nic.port.is_up:
+            may_run = nic.port.is_up and node.config.allow
+            if cause == f"interface down {key}" and not may_run:
                 return _STANDS
             if cause == f"send error {key}":
                 if nic.refuses_to_send:
                     return _STANDS
                 # only three good sends take it back, and only a MASTER sends (spec 10.1)
-                return "" if state is State.MASTER else "a BACKUP sends nothing that could succeed"
+                is_master = node.states.get(key) is _MASTER
+                return "" if is_master else "a BACKUP sends nothing that could succeed"
         return ""
 
     def sent(self, node: str, key: InstanceKey) -> Sent:
