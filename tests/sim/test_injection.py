@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 from tests.helpers.sim import SECOND, host, pair, world
 
+from carpio.core.memory import settings_of
 from carpio.core.model import State
 from carpio.sim.faults import KINDS, Fault, FaultKind
 from carpio.sim.findings import Kind
 from carpio.sim.injection import Injection
+from carpio.sim.node import Node
 from carpio.sim.report import Report
 from carpio.sim.run import run
 from carpio.sim.scenario import Scenario
 from carpio.sim.world import World, WorldSettings
+from carpio.wire.auth import Key
 from carpio.wire.constants import Family
 
 BEGIN, END = 20 * SECOND, 40 * SECOND
@@ -72,6 +75,11 @@ def in_world(*faults: Fault) -> World:
     made = world()
     Injection(made, faults)
     return made
+
+
+def key_in_use(node: Node) -> Key:
+    assert node.engine is not None
+    return settings_of(node.engine).instances[0].key
 
 
 def played(*faults: Fault, **options: Any) -> Report:
@@ -292,3 +300,43 @@ def test_hosts_that_boot_together_do_not_mislead_the_switch_while_they_elect(see
     hosts = [host(f"h{number}", 3 * number, groups=4) for number in range(8)]
     report = run(hosts, Scenario(), seed=seed, duration=12 * SECOND)
     assert not [one for one in report.findings if one.is_violation]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.FREEZE, FaultKind.PAUSE])
+def test_a_setting_that_changes_while_nothing_runs_counts_from_then_on(kind: FaultKind):
+    made = in_world(
+        Fault(kind=FaultKind.PASSPHRASE, at=BEGIN, lasts=10 * SECOND, host="a"),
+        Fault(kind=kind, at=BEGIN + 5 * SECOND, lasts=10 * SECOND, host="a"),
+    )
+    node = made.node_of["a"]
+    made.run(BEGIN + 12 * SECOND)
+    assert key_in_use(node) != node.config.instances[0].key
+    made.run(BEGIN + 15 * SECOND)
+    assert key_in_use(node) == node.config.instances[0].key
+    made.run(80 * SECOND)
+    assert [one for one in made.findings if one.is_violation] == []
+    assert made.invariants.watches[0].speakers == ("a",)
+
+
+def test_a_setting_that_changes_while_frozen_and_paused_counts_when_both_are_over():
+    made = in_world(
+        Fault(kind=FaultKind.FREEZE, at=BEGIN, lasts=5 * SECOND, host="a"),
+        Fault(kind=FaultKind.PAUSE, at=BEGIN - SECOND, lasts=10 * SECOND, host="a"),
+        Fault(kind=FaultKind.PASSPHRASE, at=BEGIN + SECOND, host="a"),
+    )
+    node = made.node_of["a"]
+    made.run(BEGIN + 8 * SECOND)
+    assert key_in_use(node) != node.config.instances[0].key
+    made.run(BEGIN + 9 * SECOND)
+    assert key_in_use(node) == node.config.instances[0].key
+
+
+def test_a_daemon_that_is_started_anew_needs_no_reload():
+    made = in_world(
+        Fault(kind=FaultKind.PAUSE, at=BEGIN, lasts=10 * SECOND, host="a"),
+        Fault(kind=FaultKind.PASSPHRASE, at=BEGIN + SECOND, host="a"),
+        Fault(kind=FaultKind.KILL, at=BEGIN + 2 * SECOND, lasts=3 * SECOND, host="a"),
+    )
+    node = made.node_of["a"]
+    made.run(BEGIN + 15 * SECOND)
+    assert key_in_use(node) == node.config.instances[0].key

@@ -119,6 +119,8 @@ class Node:
         self.datapath = kind({n: nic.mac for n, nic in self.nics.items()}, self._what_time)
         self._is_listening = False
         self._is_paused = False
+        self._is_outdated = False
+        """Whether `config` changed while the daemon could not be told."""
         self._backlog: deque[Event] = deque(maxlen=_BACKLOG)
         self._wake_at: int | None = None
         self._performer = Performer(self, witness, schedule)
@@ -229,7 +231,7 @@ class Node:
     def _forget(self) -> None:
         """The process is gone."""
         self.engine = None
-        self._is_listening = self._is_paused = False
+        self._is_listening = self._is_paused = self._is_outdated = False
         self._wake_at = None
         self.masters = 0
         self._backlog.clear()
@@ -241,7 +243,7 @@ class Node:
     def _resume(self, now: int) -> None:
         """Read what waited, then give up expired gates, then act on time, as the daemon does."""
         self._is_paused, self._is_listening = False, True
-        self._turn(self._take_backlog(), now)
+        self._catch_up(now)
         self._witness.changed(self, None, now)
 
     def _freeze(self, now: int) -> None:
@@ -257,8 +259,22 @@ class Node:
         self._wake_at = None
         self._performer.thaw(now)
         if self._is_listening:
-            self._turn(self._take_backlog(), now)
+            self._catch_up(now)
         self._witness.changed(self, None, now)
+
+    def _catch_up(self, now: int) -> None:
+        """Read what waited, and a configuration that was replaced meanwhile."""
+        events = self._take_backlog()
+        if self._is_outdated:
+            events.append(self._take_config())
+        self._turn(events, now)
+
+    def _take_config(self) -> Event:
+        """Let the kernel hold what is configured; return what to tell the engine."""
+        self._is_outdated = False
+        self.datapath.install(self.config.instances)
+        self._performer.build(self.config.instances)
+        return ConfigurationReplaced(config=self.config)
 
     def _take_backlog(self) -> list[Event]:
         waiting = list(self._backlog)
@@ -320,13 +336,14 @@ class Node:
         self._witness.changed(self, None, now)
 
     def reconfigure(self, config: EngineConfig, now: int) -> None:
-        """Use another configuration: the host first, then the engine, as a reload does."""
+        """Use another configuration: the host first, then the engine, as a reload does.
+
+        A daemon that does not run reads it when it runs again.
+        """
         self.config = config
-        if self.engine is None or self.is_frozen:
-            return
-        self.datapath.install(config.instances)
-        self._performer.build(self.config.instances)
-        self._turn([ConfigurationReplaced(config=config)], now)
+        self._is_outdated = self.engine is not None
+        if self._is_listening:
+            self._turn([self._take_config()], now)
 
     # -- the wire ------------------------------------------------------------------------------
 
