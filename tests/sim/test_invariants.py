@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
+import pytest
 from tests.helpers.builders import group
 from tests.helpers.sim import SECOND, host, pair, world
 
-from carpio.core.model import VirtualAddress
+from carpio.core.engine import Engine
+from carpio.core.model import State, VirtualAddress
 from carpio.sim.faults import Fault, FaultKind
 from carpio.sim.findings import Kind
 from carpio.sim.frames import Frame, arp_reply
 from carpio.sim.injection import Injection
+from carpio.sim.run import run
+from carpio.sim.scenario import Scenario
 from carpio.sim.world import World, WorldSettings
 from carpio.wire.ethernet import virtual_mac
 
@@ -103,3 +107,21 @@ def test_the_demotion_of_a_group_without_addresses_has_its_cause_while_the_link_
     made.finish()
     assert made.node_of["a"].demotion == 240
     assert made.findings == []
+
+
+def test_a_master_that_is_init_again_within_a_turn_needs_no_deadline():
+    faults = [
+        Fault(kind=FaultKind.PAUSE, at=SECOND, lasts=20 * SECOND, host="a"),
+        Fault(kind=FaultKind.LINK_DOWN, at=15 * SECOND, lasts=10 * SECOND, host="a"),
+    ]
+    report = run(pair(), Scenario(faults=tuple(faults)), duration=60 * SECOND)
+    changes = [one.new for one in report.groups[0].changes if one.at == 21 * SECOND]
+    assert State.INIT in changes
+    assert report.findings == ()
+
+
+def test_a_backup_without_a_deadline_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Engine, "next_deadline", lambda _: None)
+    made = world()
+    made.run(5 * SECOND)
+    assert {(one.kind, one.evidence) for one in made.findings} >= {(Kind.ENGINE, "no deadline")}

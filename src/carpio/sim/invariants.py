@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypedDict
 
 from carpio.core.effects import ReportDemotion, ReportTransition, SendAdvertisement
+from carpio.core.engine import Engine
 from carpio.core.model import InstanceKey, State
 from carpio.sim.findings import Findings, Kind
 from carpio.sim.frames import Echo, Frame, claims_of
@@ -157,8 +158,9 @@ class Invariants:
             self.changes.append(Change(*place, report.old, report.new, report.reason))
         else:
             self.uncounted += 1
-        if node.engine is not None and report.new is not State.INIT:
-            self._expect(node.engine.next_deadline() is not None, node, watch, now, "no deadline")
+        if node.engine is not None and node.engine.next_deadline() is None:
+            is_init = _is_init(node.engine, report.instance)
+            self._expect(is_init, node, watch, now, "no deadline")
         self.changed(node, report.instance, now)
 
     def demotion(self, node: Node, report: ReportDemotion, now: int) -> None:
@@ -349,3 +351,10 @@ class Invariants:
                 if member.node.nics[member.key.carpdev].mac == mac:
                     return member.node.name
         return format_mac(mac)
+
+
+def _is_init(engine: Engine, key: InstanceKey) -> bool:
+    """Whether an instance is INIT now: an earlier change of its state may be told only now."""
+    return all(
+        one.state is State.INIT for one in engine.snapshot().instances if one.instance == key
+    )
