@@ -340,3 +340,15 @@ def test_a_daemon_that_is_started_anew_needs_no_reload():
     node = made.node_of["a"]
     made.run(BEGIN + 15 * SECOND)
     assert key_in_use(node) == node.config.instances[0].key
+
+
+def test_refusals_that_overlap_end_with_the_last():
+    made = in_world(
+        Fault(kind=FaultKind.REFUSE, at=BEGIN, lasts=5 * SECOND, host="a"),
+        Fault(kind=FaultKind.REFUSE, at=BEGIN + SECOND, lasts=19 * SECOND, host="a"),
+    )
+    watch = made.invariants.watches[0]
+    made.run(BEGIN + 15 * SECOND)
+    assert watch.speakers == ("b",)
+    made.run(END + 5 * SECOND)
+    assert watch.speakers == ("a",)

@@ -110,6 +110,7 @@ class Node:
         self._entropy = stream(seed, self.name, "latency")
         self._starts = 0
         self._holds: Counter[Hold] = Counter()
+        self._refusals: Counter[InstanceKey] = Counter()
         self._schedule = schedule
         self._witness = witness
         self.clock = MachineClock(self._entropy.randrange(10**9, 10**15))
@@ -324,14 +325,20 @@ class Node:
         self._rearm(now)
 
     def refuse(self, key: InstanceKey, reason: str, now: int) -> None:
-        """The host will not hold the addresses of a group."""
+        """The host will not hold the addresses of a group, for one reason more."""
+        self._refusals[key] += 1
+        if self._refusals[key] > 1:
+            return
         self.datapath.refused[key] = reason
         self.tell(AddressesRefused(key, reason), now)
         self._witness.changed(self, None, now)
 
     def permit(self, key: InstanceKey, now: int) -> None:
-        """It will again."""
-        self.datapath.refused.pop(key, None)
+        """One reason is gone; it will hold them again after the last."""
+        self._refusals[key] -= 1
+        if self._refusals[key]:
+            return
+        del self.datapath.refused[key]
         self.tell(AddressesAvailable(key), now)
         self._witness.changed(self, None, now)
 
