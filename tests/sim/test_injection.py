@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.helpers.builders import group
 from tests.helpers.sim import SECOND, host, pair, world
 
 from carpio.core.memory import settings_of
@@ -352,3 +354,17 @@ def test_refusals_that_overlap_end_with_the_last():
     assert watch.speakers == ("b",)
     made.run(END + 5 * SECOND)
     assert watch.speakers == ("a",)
+
+
+def test_addresses_of_the_first_group_alone_are_changed():
+    other = group("1@eth1", "10.0.9.1/24", "10.0.9.2/24")
+    hosts = [
+        replace(one, config=replace(one.config, instances=(*one.config.instances, other)))
+        for one in pair()
+    ]
+    made = world(*hosts)
+    Injection(made, [fault_of(FaultKind.ADDRESSES)])
+    made.run(END - 1)
+    first, second = made.node_of["a"].config.instances
+    assert len(first.addresses) == 1
+    assert second == other

@@ -265,7 +265,8 @@ class Injection:
             wanted = (*known, *(VirtualAddress(a.address + 1, a.prefix_length) for a in known))
 
         def edit(config: InstanceConfig) -> InstanceConfig:
-            return replace(config, addresses=wanted) if config.vhid == first.vhid else config
+            is_meant = config.instance == first.instance
+            return replace(config, addresses=wanted) if is_meant else config
 
         return self._edit(fault, number, now, edit)
 
