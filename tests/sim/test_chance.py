@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.helpers.sim import SECOND, host, pair
 
@@ -62,3 +64,12 @@ def test_nothing_is_broken_in_random_schedules(hosts):
     for seed in range(25):
         report = run(hosts, random_scenario(seed, hosts, 60 * SECOND), seed=seed)
         assert not [one for one in report.findings if one.is_violation], seed
+
+
+def test_only_hosts_with_groups_are_drawn():
+    idle = replace(host("idle"), config=replace(host("idle").config, instances=()))
+    drawn = [
+        fault for seed in SEEDS for fault in random_scenario(seed, [*pair(), idle], 10**12).faults
+    ]
+    assert {name for it in drawn for name in (it.host, *it.hosts) if name} == {"a", "b"}
+    assert random_scenario(1, [idle], 10**12).faults == ()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.helpers.builders import group
+from tests.helpers.builders import engine_config, group
 from tests.helpers.sim import SECOND, host, pair, world
 
 from carpio.core.memory import settings_of
@@ -368,3 +368,29 @@ def test_addresses_of_the_first_group_alone_are_changed():
     first, second = made.node_of["a"].config.instances
     assert len(first.addresses) == 1
     assert second == other
+
+
+EMPTY = replace(host("e"), config=replace(host("e").config, instances=()))
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind, spec in KINDS.items() if any(s.name == "host" for s in spec.settings)]
+)
+def test_a_fault_of_a_host_without_groups_does_nothing_and_says_so(kind: FaultKind):
+    faults = (fault_of(kind, host="e"),)
+    report = run([*pair(), EMPTY], Scenario(faults=faults), duration=60 * SECOND)
+    assert report.warnings == ("fault 1 does nothing: e has no group",)
+    assert report.findings == ()
+    assert report.groups[0].speakers[-1][1] == ("a",)
+
+
+def test_a_fault_of_an_interface_without_groups_does_nothing_and_says_so():
+    report = played(fault_of(FaultKind.LINK_DOWN, host="master", interface="eth1"))
+    assert report.warnings == ("fault 1 does nothing: a has no group on eth1",)
+
+
+def test_without_another_member_nobody_is_backup_and_that_is_told():
+    hosts = [host("a", 0), replace(host("b"), config=engine_config(group("2@eth0")))]
+    report = run(hosts, Scenario(faults=(Fault(kind=FaultKind.CRASH, at=BEGIN, host="backup"),)))
+    assert report.warnings == ("fault 1 does nothing: no host but a has 1@eth0",)
+    assert report.faults == ("20.000s crash backup",)

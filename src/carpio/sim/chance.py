@@ -42,7 +42,13 @@ _DRIFTS: Final = MappingProxyType({True: _SAFE_DRIFT, False: 60_000})
 
 
 def random_scenario(seed: int, setups: Sequence[HostSetup], duration: int) -> Scenario:
-    """Return the schedule of that seed for these hosts and this time."""
+    """Return the schedule of that seed for these hosts and this time.
+
+    Hosts without groups take no part.
+    """
+    setups = [setup for setup in setups if setup.config.instances]
+    if not setups:
+        return Scenario(title=f"seed {seed}", duration=duration)
     entropy = stream(seed, "faults")
     is_safe = entropy.random() < 0.5
     kinds = SAFE if is_safe else tuple(FaultKind)

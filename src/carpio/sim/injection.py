@@ -53,6 +53,8 @@ class Injection:
     def __init__(self, world: World, faults: Sequence[Fault]) -> None:
         self.played: list[tuple[int, str]] = []
         """What was done, with the host that was meant."""
+        self.warnings: list[str] = []
+        """Faults that did nothing, and why."""
         self._world = world
         self._edits: dict[str, dict[int, Edit]] = {}
         self._drifts: dict[str, list[int]] = {}
@@ -72,21 +74,41 @@ class Injection:
         number, fault = what
         fault = self._resolved(fault)
         self.played.append((now, str(fault)))
+        why = self._why_idle(fault)
+        if why:
+            self.warnings.append(f"fault {len(self.played)} does nothing: {why}")
+            return
         undo = _ACTIONS[fault.kind](self, fault, number, now)
         if fault.lasts is not None:
             self._world.schedule(now + fault.lasts, _end, undo)
+
+    # -- who is meant --------------------------------------------------------------------------
 
     def _resolved(self, fault: Fault) -> Fault:
         """Say who is meant by master and backup now."""
         if fault.host not in ("master", "backup"):
             return fault
         watch = self._world.invariants.watches[0]
-        names = [member.node.name for member in watch.members]
-        speaker = watch.speakers[0] if watch.speakers else names[0]
-        others = [name for name in names if name != speaker]
-        return replace(fault, host=speaker if fault.host == "master" else others[0])
+        speaker = self._master(watch)
+        if fault.host == "master":
+            return replace(fault, host=speaker)
+        others = [member for member in watch.members if member.node.name != speaker]
+        return replace(fault, host=others[0].node.name) if others else fault
 
-    # -- who is meant --------------------------------------------------------------------------
+    def _master(self, watch: GroupWatch) -> str:
+        return watch.speakers[0] if watch.speakers else watch.members[0].node.name
+
+    def _why_idle(self, fault: Fault) -> str:
+        """Say why a fault cannot do anything; nothing: it can."""
+        if not fault.host:
+            return ""
+        if fault.host not in self._world.node_of:
+            watch = self._world.invariants.watches[0]
+            return f"no host but {self._master(watch)} has {watch.name}"
+        if self._nics(fault):
+            return ""
+        on = f" on {fault.interface}" if fault.interface else ""
+        return f"{fault.host} has no group{on}"
 
     def _node(self, fault: Fault) -> Node:
         return self._world.node_of[fault.host]

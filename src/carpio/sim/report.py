@@ -65,6 +65,8 @@ class Report:
     more_findings: int
     faults_at: tuple[tuple[int, str], ...] = ()
     """When something was done, and what."""
+    warnings: tuple[str, ...] = ()
+    """Why the run says less than it seems to."""
     receptions: int
     steps: int
 
@@ -92,10 +94,13 @@ class Report:
             "more_findings": self.more_findings,
             "adverts_heard": self.receptions,
             "steps": self.steps,
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
         }
 
 
-def report_of(world: World, faults: tuple[tuple[int, str], ...] = ()) -> Report:
+def report_of(
+    world: World, faults: tuple[tuple[int, str], ...] = (), warnings: tuple[str, ...] = ()
+) -> Report:
     """Return what `world` came to until now."""
     invariants = world.invariants
     return Report(
@@ -106,6 +111,7 @@ def report_of(world: World, faults: tuple[tuple[int, str], ...] = ()) -> Report:
         findings=tuple(invariants.findings.all()),
         more_findings=invariants.findings.uncounted,
         faults_at=faults,
+        warnings=warnings,
         receptions=world.receptions,
         steps=world.steps,
     )

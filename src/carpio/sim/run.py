@@ -29,4 +29,4 @@ def run(
     injection = Injection(world, scenario.faults)
     world.run(duration or scenario.duration or MINUTE)
     world.finish()
-    return report_of(world, tuple(injection.played))
+    return report_of(world, tuple(injection.played), tuple(injection.warnings))

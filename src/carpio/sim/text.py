@@ -28,6 +28,8 @@ def as_text(report: Report) -> str:
         lines += ["", *(f"fault {n}  {text}" for n, text in enumerate(report.faults, 1))]
     for group in report.groups:
         lines += ["", *_group(group, report.duration)]
+    if report.warnings:
+        lines += ["", *(f"warning: {text}" for text in report.warnings)]
     lines += ["", *_findings(report)]
     return "\n".join(map(printable, lines))
 
