@@ -394,3 +394,19 @@ def test_without_another_member_nobody_is_backup_and_that_is_told():
     report = run(hosts, Scenario(faults=(Fault(kind=FaultKind.CRASH, at=BEGIN, host="backup"),)))
     assert report.warnings == ("fault 1 does nothing: no host but a has 1@eth0",)
     assert report.faults == ("20.000s crash backup",)
+
+
+def test_backup_is_a_host_in_that_state():
+    hosts = [host("a", 0), host("b", 100), host("c", 200)]
+    crashes = [
+        Fault(kind=FaultKind.CRASH, at=BEGIN, host="b"),
+        Fault(kind=FaultKind.CRASH, at=END, host="backup"),
+    ]
+    report = run(hosts, Scenario(faults=tuple(crashes)))
+    assert report.faults == ("20.000s crash b", "40.000s crash c")
+
+
+def test_a_host_is_found_by_its_name_also_when_that_is_a_role():
+    hosts = [host("backup", 0), host("master", 100)]
+    report = run(hosts, Scenario(faults=(Fault(kind=FaultKind.CRASH, at=BEGIN, host="master"),)))
+    assert report.groups[0].speakers[-1][1] == ("backup",)

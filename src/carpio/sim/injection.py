@@ -85,15 +85,16 @@ class Injection:
     # -- who is meant --------------------------------------------------------------------------
 
     def _resolved(self, fault: Fault) -> Fault:
-        """Say who is meant by master and backup now."""
-        if fault.host not in ("master", "backup"):
+        """Say who is meant by master and backup now; a host of that name comes first."""
+        if fault.host in self._world.node_of or fault.host not in ("master", "backup"):
             return fault
         watch = self._world.invariants.watches[0]
         speaker = self._master(watch)
         if fault.host == "master":
             return replace(fault, host=speaker)
         others = [member for member in watch.members if member.node.name != speaker]
-        return replace(fault, host=others[0].node.name) if others else fault
+        waiting = [member for member in others if member.is_backup()]
+        return replace(fault, host=(waiting or others)[0].node.name) if others else fault
 
     def _master(self, watch: GroupWatch) -> str:
         return watch.speakers[0] if watch.speakers else watch.members[0].node.name

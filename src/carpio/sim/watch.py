@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from carpio.core.election import Rank
-from carpio.core.model import InstanceConfig, InstanceKey
+from carpio.core.model import InstanceConfig, InstanceKey, State
 from carpio.sim.findings import Findings, Kind
 from carpio.sim.node import Node
 from carpio.sim.premises import Bounds, Premises, differences
@@ -56,6 +56,10 @@ class Member:
             and not nic.refuses_to_send
             and self.key not in self.node.datapath.refused
         )
+
+    def is_backup(self) -> bool:
+        """Whether it waits to take over."""
+        return self.node.is_working and self.node.states.get(self.key) is State.BACKUP
 
     def rank(self) -> Rank:
         """Return what the election compares now."""
