@@ -181,6 +181,49 @@ def test_problems_are_told_with_line_key_and_remedy(read, text: str, problem: st
     assert found.startswith(f"s.toml{problem}")
 
 
+NAMESPACES = ["a", "b", "b/blue", "c/red"]
+OF_NAMESPACES = {"a": ["eth0"], "b": ["eth0"], "b/blue": ["eth0", "eth1"], "c/red": ["eth1"]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "hosts"),
+    [
+        ((_fault("crash", "host = 1"),), ["a"]),
+        ((_fault("crash", "host = 2"),), ["b", "b/blue"]),
+        ((_fault("crash", "host = 3"),), ["c/red"]),
+        ((_fault("crash", 'host = "b"'),), ["b"]),
+        ((_fault("crash", 'host = "b/blue"'),), ["b/blue"]),
+        ((_fault("link-down", "host = 2", 'interface = "eth1"'),), ["b/blue"]),
+        ((_fault("partition", "hosts = [2]"),), [("b", "b/blue")]),
+        ((_fault("partition", 'hosts = ["b/blue", 2, 3]'),), [("b/blue", "b", "c/red")]),
+    ],
+)
+def test_a_number_means_all_of_a_file(tmp_path: Path, lines: list[str], hosts: list):
+    file = tmp_path / "s.toml"
+    file.write_text("\n".join(lines))
+    scenario = read_scenario(file, NAMESPACES, OF_NAMESPACES)
+    assert [fault.host or fault.hosts for fault in scenario.faults] == hosts
+
+
+def test_a_host_that_a_kind_does_not_take_is_told(read):
+    (found,) = problems_of(read, _fault("partition", "hosts = [2]", "host = 99"))
+    assert found.startswith("s.toml:5: fault[0].host: unknown key")
+
+
+def test_a_fault_of_a_file_and_the_same_of_one_of_its_namespaces_is_there_twice(tmp_path: Path):
+    file = tmp_path / "s.toml"
+    file.write_text(_fault("crash", "host = 2") + "\n" + _fault("crash", 'host = "b/blue"'))
+    with pytest.raises(ConfigError, match=r"fault\[1\].kind: is the same as fault\[0\]"):
+        read_scenario(file, NAMESPACES, OF_NAMESPACES)
+
+
+def test_the_interface_is_one_of_the_host_that_is_called_like_a_role(tmp_path: Path):
+    file = tmp_path / "s.toml"
+    file.write_text(_fault("link-down", 'host = "master"', 'interface = "eth1"'))
+    with pytest.raises(ConfigError, match="'eth1' is not usable; write eth0"):
+        read_scenario(file, ["master", "b"], {"master": ["eth0"], "b": ["eth1"]})
+
+
 def test_all_problems_are_told_together(read):
     text = 'x = 1\n[[fault]]\nkind = "crash"\nat = 1\n[[fault]]\nkind = "no"\n'
     assert [line.split(": ")[1] for line in problems_of(read, text)] == [

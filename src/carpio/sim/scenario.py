@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -90,6 +90,7 @@ class _Reader:
         self._hosts = hosts
         self._carpdevs = carpdevs
         self._problems = problems
+        self._files = list(_by_file(hosts).values())
 
     def scenario(self, data: Mapping[str, Any]) -> Scenario:
         place_of = partial(self._place, ())
@@ -107,16 +108,30 @@ class _Reader:
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
             self._wrong(tables, "write [[fault]] tables", place_of("fault"))
             tables = []
-        found = [self._fault(table, number) for number, table in enumerate(tables)]
-        for number, fault in enumerate(found):
-            self._check(fault, number, found[:number], duration)
+        found = [self._faults(table, number) for number, table in enumerate(tables)]
+        for number, faults in enumerate(found):
+            self._check(faults, number, found[:number], duration)
         return Scenario(
             title=text["title"],
             teaches=" ".join(text["teaches"].split()),
             duration=duration,
             is_naive=datapath == "naive",
-            faults=tuple(fault for fault in found if fault is not None),
+            faults=tuple(fault for faults in found for fault in faults),
         )
+
+    def _faults(self, table: Mapping[str, Any], number: int) -> list[Fault]:
+        """Return a fault for each host that is meant: a number means all of its file."""
+        fault = self._fault(table, number)
+        if fault is None:
+            return []
+        if not fault.host or not _is_whole(table["host"]):
+            return [fault]
+        names = self._files[table["host"] - 1]
+        having = [name for name in names if self._has(name, fault.interface)]
+        return [replace(fault, host=name) for name in having or names]
+
+    def _has(self, host: str, interface: str) -> bool:
+        return not interface or interface in self._carpdevs.get(host, ())
 
     def _fault(self, table: Mapping[str, Any], number: int) -> Fault | None:
         place_of = partial(self._place, ("fault", number))
@@ -152,19 +167,22 @@ class _Reader:
         return Fault(kind=kind, **values)
 
     def _check(
-        self, fault: Fault | None, number: int, before: Sequence[Fault | None], end: int | None
+        self, faults: Sequence[Fault], number: int, before: Sequence[list[Fault]], end: int | None
     ) -> None:
         """Note what is wrong with a fault among the others."""
-        if fault is None:
+        if not faults:
             return
+        fault = faults[0]
         place_of = partial(self._place, ("fault", number))
-        if fault in before:
-            what = f"is the same as fault[{before.index(fault)}]"
+        same = [other for other, known in enumerate(before) if set(known) & set(faults)]
+        if same:
+            what = f"is the same as fault[{same[0]}]"
             self._problems.error(place_of("kind"), what, "remove one")
         if end and fault.at >= end:
             what = f"{exact(fault.at)} is after the end, {exact(end)}"
             self._problems.error(place_of("at"), what, "let the scenario last longer with for")
-        hosts = self._hosts if fault.host in _ROLES else (fault.host,)
+        is_role = fault.host in _ROLES and fault.host not in self._hosts
+        hosts = self._hosts if is_role else [one.host for one in faults]
         known = sorted({name for host in hosts for name in self._carpdevs.get(host, ())})
         if fault.interface and known and fault.interface not in known:
             remedy = f"write {' or '.join(known)}"
@@ -185,8 +203,7 @@ class _Reader:
             case Value.HOST:
                 return self._host(value, place, roles=True)
             case Value.HOSTS if isinstance(value, list) and value:
-                names = tuple(self._host(one, place, roles=False) for one in value)
-                return None if None in names else names
+                return self._host_list(value, place)
             case Value.DIRECTION if value in ("in", "out"):
                 return value
             case Value.FAMILY if _is_whole(value) and value in (4, 6):
@@ -200,15 +217,24 @@ class _Reader:
 
     def _host(self, value: object, place: Place, *, roles: bool) -> str | None:
         if isinstance(value, int) and not isinstance(value, bool):
-            if 1 <= value <= len(self._hosts):
-                return self._hosts[value - 1]
-            self._wrong(value, f"there are {len(self._hosts)} hosts", place)
+            if 1 <= value <= len(self._files):
+                return self._files[value - 1][0]
+            self._wrong(value, f"there are {len(self._files)} hosts", place)
             return None
         known = (*self._hosts, *(_ROLES if roles else ()))
         if value in known:
             return str(value)
         self._wrong(value, f"hosts here: {', '.join(known)}", place)
         return None
+
+    def _host_list(self, values: Sequence[object], place: Place) -> tuple[str, ...] | None:
+        names: list[str] = []
+        for value in values:
+            name = self._host(value, place, roles=False)
+            if name is None:
+                return None
+            names += self._files[value - 1] if isinstance(value, int) else [name]
+        return tuple(dict.fromkeys(names))
 
     def _addresses(self, texts: Sequence[str], place: Place) -> tuple[str, ...] | None:
         try:
@@ -257,6 +283,14 @@ class _Reader:
                 close = difflib.get_close_matches(key, known, n=1)
                 remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
                 self._problems.error(place_of(key), "unknown key", remedy)
+
+
+def _by_file(hosts: Iterable[str]) -> dict[str, list[str]]:
+    """Return the hosts of each file: those of its network namespaces are called `FILE/NETNS`."""
+    found: dict[str, list[str]] = {}
+    for name in hosts:
+        found.setdefault(name.partition("/")[0], []).append(name)
+    return found
 
 
 def _is_number(value: object) -> bool:
