@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from carpio.core.model import InstanceConfig, VirtualAddress
+from carpio.sim.delays import cause_of, too_slow
 from carpio.sim.faults import Fault, FaultKind
 from carpio.sim.network import Impairment
 from carpio.sim.node import Hold, Nic, Node
@@ -27,7 +28,6 @@ Undo: TypeAlias = Callable[[int], None]
 Edit: TypeAlias = Callable[[InstanceConfig], InstanceConfig]
 
 _ALL: Final = 1_000_000
-_INTERVAL: Final = 1_000_000_000
 _NOTABLE_DRIFT: Final = 10_000
 """Millionths; the dead-man has 3 % in hand (2.9 of 3 intervals), for two clocks."""
 _LINK_OFF: Final = 1_000_000_000
@@ -59,6 +59,9 @@ class Injection:
         self._edits: dict[str, dict[int, Edit]] = {}
         self._drifts: dict[str, list[int]] = {}
         """Of each host, those that last; the latest counts."""
+        self._delays: dict[int, Fault] = {}
+        self._too_slow: dict[GroupWatch, list[str]] = {}
+        """Of each group, what makes adverts take too long together."""
         self._base = {node.name: node.config for node in world.nodes}
         self._number = 0
         for watch in world.invariants.watches:
@@ -299,7 +302,7 @@ class Injection:
 
     # -- links -----------------------------------------------------------------------------------
 
-    def _impair(self, fault: Fault, _number: int, _now: int) -> Undo:
+    def _impair(self, fault: Fault, number: int, now: int) -> Undo:
         what = {
             FaultKind.LOSS: Impairment(loss=fault.share, family=fault.family),
             FaultKind.DELAY: Impairment(delay=fault.by, family=fault.family),
@@ -310,11 +313,36 @@ class Injection:
             ),
         }[fault.kind]
         undo_premise: Undo = _nothing
-        is_deaf = fault.kind is FaultKind.LOSS and fault.share == _ALL
-        if fault.by >= _INTERVAL or is_deaf:
-            text = f"{fault.kind.value} on the link of {fault.host}"
-            undo_premise = self._without_premise(fault, text)
+        if fault.by:
+            undo_premise = self._delay(fault, number, now)
+        elif fault.kind is FaultKind.LOSS and fault.share == _ALL:
+            undo_premise = self._without_premise(fault, cause_of(fault))
         return self._on_links(fault, what, undo_premise)
+
+    def _delay(self, fault: Fault, number: int, now: int) -> Undo:
+        """Count a fault among those that delay, of which several can be too long together."""
+        self._delays[number] = fault
+        self._judge_delays(now)
+
+        def undo(now: int) -> None:
+            del self._delays[number]
+            self._judge_delays(now)
+
+        return undo
+
+    def _judge_delays(self, now: int) -> None:
+        """Take the premise away from the groups that it does not hold for, and give it back."""
+        faults = list(self._delays.values())
+        for watch in self._world.invariants.watches:
+            old, new = self._too_slow.get(watch, []), too_slow(watch, faults)
+            self._too_slow[watch] = new
+            for cause in new:
+                if cause not in old:
+                    watch.begin(cause)
+            for cause in old:
+                if cause not in new:
+                    watch.end(cause, now)
+        self._world.invariants.reschedule()
 
     def _one_way(self, fault: Fault, _number: int, _now: int) -> Undo:
         text = f"the link of {fault.host} carries nothing {fault.direction}"

@@ -166,9 +166,14 @@ class GroupWatch:
 
     def _bound(self) -> int:
         bounds = self.bounds
+        if not self.speakers:
+            return bounds.none
         if len(self.speakers) == 1:
             return bounds.best
-        return bounds.two if self.speakers else bounds.none
+        nodes = [self.member_of[name].node for name in self.speakers]
+        if all(node.is_working for node in nodes):
+            return bounds.two
+        return bounds.two + self.lag  # the advert that deposes it can come after its daemon left
 
     def check(self, now: int, findings: Findings) -> None:
         """Say what lasts too long: once with its excuse, and once when there is none left."""
