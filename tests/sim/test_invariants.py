@@ -12,7 +12,7 @@ from tests.helpers.sim import SECOND, host, pair, world
 from carpio.core.engine import Engine
 from carpio.core.model import State, VirtualAddress
 from carpio.sim.faults import Fault, FaultKind
-from carpio.sim.findings import Kind
+from carpio.sim.findings import Finding, Kind
 from carpio.sim.frames import Frame, arp_reply
 from carpio.sim.injection import Injection
 from carpio.sim.run import run
@@ -125,3 +125,21 @@ def test_a_backup_without_a_deadline_is_told(monkeypatch: pytest.MonkeyPatch):
     made = world()
     made.run(5 * SECOND)
     assert {(one.kind, one.evidence) for one in made.findings} >= {(Kind.ENGINE, "no deadline")}
+
+
+def slow_and_killed(seed: int, *, recovers: int | None = None) -> list[Finding]:
+    faults = [
+        Fault(kind=FaultKind.DRIFT, at=10 * SECOND, lasts=recovers, host="a", ppm=-200_000),
+        Fault(kind=FaultKind.KILL, at=30 * SECOND, host="a"),
+    ]
+    report = run(pair(), Scenario(faults=tuple(faults)), seed=seed, duration=60 * SECOND)
+    return [one for one in report.findings if one.kind is Kind.NOT_MASTER]
+
+
+def test_a_gate_that_a_slow_clock_keeps_open_has_its_cause():
+    found = [one for seed in range(5) for one in slow_and_killed(seed)]
+    assert {one.cause for one in found} == {"the clock of a is slow by more than 1 %"}
+
+
+def test_a_clock_that_is_right_again_keeps_no_gate_open():
+    assert [one for seed in range(5) for one in slow_and_killed(seed, recovers=5 * SECOND)] == []

@@ -16,7 +16,7 @@ from carpio.core.model import InstanceConfig, VirtualAddress
 from carpio.sim.delays import cause_of, too_slow
 from carpio.sim.faults import Fault, FaultKind
 from carpio.sim.network import Impairment
-from carpio.sim.node import Hold, Nic, Node
+from carpio.sim.node import NOTABLE_DRIFT, Hold, Nic, Node
 from carpio.sim.watch import GroupWatch
 from carpio.sim.world import World
 from carpio.wire.auth import Key
@@ -28,8 +28,6 @@ Undo: TypeAlias = Callable[[int], None]
 Edit: TypeAlias = Callable[[InstanceConfig], InstanceConfig]
 
 _ALL: Final = 1_000_000
-_NOTABLE_DRIFT: Final = 10_000
-"""Millionths; the dead-man has 3 % in hand (2.9 of 3 intervals), for two clocks."""
 _LINK_OFF: Final = 1_000_000_000
 _HOLDS: Final = MappingProxyType(
     {
@@ -162,7 +160,7 @@ class Injection:
     def _drift(self, fault: Fault, _number: int, now: int) -> Undo:
         node = self._node(fault)
         undo_premise: Undo = _nothing
-        if abs(fault.ppm) > _NOTABLE_DRIFT:
+        if abs(fault.ppm) > NOTABLE_DRIFT:
             undo_premise = self._without_premise(
                 fault, f"the clock of {node.name} is wrong by {fault.ppm / 10_000:g} %"
             )

@@ -207,8 +207,7 @@ class Invariants:
         elif last is None:
             self._add(Kind.BEFORE_FIRST_ADVERT, watch, node.name, now, frame)
         elif now - last > _PATIENCE * member.advbase * _SECOND:
-            # the one case that no host can help (docs/explanation/windows.md)
-            cause = "a machine stood still with its clocks" if node.was_frozen else ""
+            cause = _cause_of_late_gate(node, watch, now)
             self._add(Kind.NOT_MASTER, watch, node.name, now, frame, cause)
 
     def took(self, nic: Nic, frame: Frame, now: int) -> None:
@@ -358,3 +357,13 @@ def _is_init(engine: Engine, key: InstanceKey) -> bool:
     return all(
         one.state is State.INIT for one in engine.snapshot().instances if one.instance == key
     )
+
+
+def _cause_of_late_gate(node: Node, watch: GroupWatch, now: int) -> str:
+    """Say why a gate may be open for longer than three intervals; nothing: it must not."""
+    if node.was_frozen:  # the one case that no host can help (docs/explanation/windows.md)
+        return "a machine stood still with its clocks"
+    is_excused = not watch.premises.hold or now <= watch.premises.bad_until
+    if node.was_slow and is_excused:
+        return f"the clock of {node.name} is slow by more than 1 %"
+    return ""

@@ -40,7 +40,7 @@ from carpio.sim.performer import Performer, refusals
 from carpio.sim.witness import Witness
 from carpio.wire.constants import Family
 
-__all__ = ["Hold", "HostSetup", "Nic", "Node", "Witness"]
+__all__ = ["NOTABLE_DRIFT", "Hold", "HostSetup", "Nic", "Node", "Witness"]
 
 _BACKLOG: Final = 4096
 """Frames that wait in the socket of a process that does not run."""
@@ -48,6 +48,8 @@ _LATENCY: Final = 200_000
 """A deadline is noticed up to this many nanoseconds late."""
 _TIE_DELAY: Final = (100_000_000, 1_000_000_000)
 """How long the naive datapath leaves addresses on the NIC."""
+NOTABLE_DRIFT: Final = 10_000
+"""Millionths; the dead-man has 3 % in hand (2.9 of 3 intervals), for two clocks."""
 _TURN_OFF: Final = 3
 """An advbase that can be a reason for any group to take over (spec 5.3: over 3 x ours)."""
 _LATENCY_BITS: Final = _LATENCY.bit_length()
@@ -106,6 +108,8 @@ class Node:
         self.is_frozen = False
         self.was_frozen = False
         """Whether its clocks ever stood still."""
+        self.was_slow = False
+        """Whether its clock ever was slow by more than the dead-man has in hand."""
         self._seed = seed
         self._entropy = stream(seed, self.name, "latency")
         self._starts = 0
@@ -320,6 +324,7 @@ class Node:
 
     def drift(self, ppm: int, now: int) -> None:
         """Let the clock gain `ppm` millionths from now on."""
+        self.was_slow = self.was_slow or ppm < -NOTABLE_DRIFT
         self.clock.drift(ppm, now)
         self._wake_at = None
         self._rearm(now)
