@@ -73,3 +73,9 @@ def test_only_hosts_with_groups_are_drawn():
     ]
     assert {name for it in drawn for name in (it.host, *it.hosts) if name} == {"a", "b"}
     assert random_scenario(1, [idle], 10**12).faults == ()
+
+
+def test_faults_begin_after_the_first_election_of_slow_hosts():
+    slow = [host("a", 0, advbase=10), host("b", 100, advbase=10)]
+    faults = [it for seed in SEEDS for it in random_scenario(seed, slow, 10**12).faults]
+    assert min(fault.at for fault in faults) >= 44 * SECOND

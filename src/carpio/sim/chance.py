@@ -20,8 +20,6 @@ from carpio.wire.constants import Family
 __all__ = ["SAFE", "random_scenario"]
 
 _SECOND: Final = 1_000_000_000
-_START: Final = 8 * _SECOND
-"""The first election is over."""
 _SHORTEST: Final = 50_000_000
 _LONGEST: Final = 30 * _SECOND
 _MOST: Final = 7
@@ -52,11 +50,11 @@ def random_scenario(seed: int, setups: Sequence[HostSetup], duration: int) -> Sc
     entropy = stream(seed, "faults")
     is_safe = entropy.random() < 0.5
     kinds = SAFE if is_safe else tuple(FaultKind)
-    latest = duration - _settling(setups)
+    start, latest = _first_election(setups), duration - _settling(setups)
     faults = []
     for _ in range(entropy.randint(1, _MOST)):
         kind = entropy.choice(kinds)
-        at = entropy.randrange(_START, max(latest, _START + 1))
+        at = entropy.randrange(start, max(latest, start + 1))
         longest = min(_LONGEST, max(latest - at, _SHORTEST))
         lasts = round(_SHORTEST * (longest / _SHORTEST) ** entropy.random())
         settings = _settings(kind, setups, entropy, is_safe)
@@ -64,10 +62,18 @@ def random_scenario(seed: int, setups: Sequence[HostSetup], duration: int) -> Sc
     return Scenario(title=f"seed {seed}", duration=duration, faults=tuple(faults)).in_time()
 
 
+def _first_election(setups: Sequence[HostSetup]) -> int:
+    """Return when the first election is over, generously."""
+    return (4 * _longest_base(setups) + 4) * _SECOND
+
+
 def _settling(setups: Sequence[HostSetup]) -> int:
     """Return how long after the last fault the last check can be, generously."""
-    bases = [config.advbase for setup in setups for config in setup.config.instances]
-    return (12 * max(bases, default=1) + 4) * _SECOND
+    return (12 * _longest_base(setups) + 4) * _SECOND
+
+
+def _longest_base(setups: Sequence[HostSetup]) -> int:
+    return max(config.advbase for setup in setups for config in setup.config.instances)
 
 
 def _settings(

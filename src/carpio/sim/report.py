@@ -6,6 +6,7 @@ picture, and handed from one process to another.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import pairwise
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from carpio.sim.findings import Finding
 from carpio.sim.invariants import Change
+from carpio.sim.units import shown
 from carpio.sim.watch import GroupWatch
 from carpio.sim.world import World
 
@@ -111,10 +113,22 @@ def report_of(
         findings=tuple(invariants.findings.all()),
         more_findings=invariants.findings.uncounted,
         faults_at=faults,
-        warnings=warnings,
+        warnings=(*warnings, *_masterless(world)),
         receptions=world.receptions,
         steps=world.steps,
     )
+
+
+def _masterless(world: World) -> Iterator[str]:
+    """Warn of groups about which the run says nothing."""
+    for watch in world.invariants.watches:
+        if any(who for _, who in watch.changes):
+            continue
+        if world.now <= watch.bounds.none:
+            remedy = f"its first election can take {shown(watch.bounds.none)}; simulate for longer"
+        else:
+            remedy = "look at allow, its addresses, and what fails from the beginning"
+        yield f"{watch.name} never had a master, so this run says nothing of it: {remedy}"
 
 
 def _group(world: World, watch: GroupWatch) -> GroupReport:
