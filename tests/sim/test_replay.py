@@ -93,6 +93,13 @@ def test_a_trace_of_another_format_is_refused(tmp_path: Path):
         replay([first], {})
 
 
+def test_a_number_that_was_damaged_is_told_with_its_line(tmp_path: Path):
+    lines = traced(tmp_path / "trace", 1)
+    damaged = [line.replace(b'"advbase":1,', b'"advbase":70000,') for line in lines]
+    with pytest.raises(TraceError, match=r"line \d+: a number is out of range"):
+        replay(damaged, {})
+
+
 def test_a_trace_that_is_cut_short_is_replayed_to_there(tmp_path: Path):
     lines = traced(tmp_path / "trace", 1)
     found = replay([*lines[:50], lines[50][:20]], {})

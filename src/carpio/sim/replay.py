@@ -7,6 +7,7 @@ the trace says it was.
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ def replay(lines: Iterable[bytes], keys: Mapping[InstanceKey, Key]) -> Replay:
     for number, line in enumerate(lines, 1):
         try:
             player.play(number, parse(line))
-        except (ValueError, KeyError, TraceError) as error:
+        except (ValueError, KeyError, TraceError, struct.error, OverflowError) as error:
             if not line.endswith(b"\n") and player.has_begun:
                 player.found.end = "in the middle of a line"
                 break  # the daemon was killed, or is still writing
@@ -240,6 +241,8 @@ def _explained(error: Exception) -> str:
     match error:
         case KeyError(args=(InstanceKey() as group,)):
             return f"the group {group} is none of the settings of this trace"
+        case struct.error() | OverflowError():
+            return f"a number is out of range: {error}"
         case _:
             return str(error)
 
