@@ -24,6 +24,7 @@ __all__ = [
     "DecodeError",
     "InvariantViolated",
     "PlatformError",
+    "text_of",
 ]
 
 
@@ -76,6 +77,27 @@ class ControlError(CarpioError):
     def __init__(self, message: str, *, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
+
+
+def text_of(error: OSError) -> str:
+    """Return what the system refused, of which file, and what to do where that is plain."""
+    import errno
+
+    remedies = {
+        errno.ENOENT: "see that it exists, or the directory that it shall be in",
+        errno.EACCES: "choose a file that you may use, or ask whose it is",
+        errno.EPERM: "choose a file that you may use, or ask whose it is",
+        errno.EROFS: "choose a place that can be written to",
+        errno.EISDIR: "name a file in it",
+        errno.ENOTDIR: "see that what comes before the last / is a directory",
+        errno.ENAMETOOLONG: "choose a shorter name",
+        errno.ENOSPC: "make room on the disk",
+    }
+    if not error.strerror:
+        return str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    remedy = remedies.get(error.errno or 0, "")
+    return f"{place}{error.strerror}{'; ' if remedy else ''}{remedy}"
 
 
 class InvariantViolated(CarpioError):

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from carpio.lab.command import main
+from carpio.errors import PlatformError
+from carpio.lab.command import _repetition, inside, main
+from carpio.lab.namespaces import ip
 from carpio.lab.scenario import scenario_names, topology_names
 
 
@@ -56,7 +62,91 @@ def test_wrong_file_is_told_with_its_place(
     file = tmp_path / "mine.toml"
     file.write_text('title = "x"\nwhy = "y"\ntopology = "pear"\n')
     assert main(["run", str(file)]) == 2
-    assert "pear: neither a topology" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}:1: event: is missing; add [[event]] with title, do and master",
+        f"{file}:3: topology: 'pear' is neither a topology nor a file; use"
+        f" {', '.join(topology_names())}",
+    ]
+
+
+@pytest.mark.parametrize("words", [["run", "{}"], ["up", "{}"], ["run", "crash", "--impl", "a={}"]])
+def test_file_that_cannot_be_read_is_told_with_why(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"./{'x' * 300}"
+    assert main([word.format(name) for word in words]) == 2
+    assert capsys.readouterr().err == (
+        f"{name.removeprefix('./') if words[1] == '{}' else 'x' * 300}:"
+        " File name too long; choose a shorter name\n"
+    )
+
+
+def test_command_file_that_is_missing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "crash", "--impl", "a=noent/x"]) == 2
+    assert capsys.readouterr().err == (
+        "noent/x: No such file or directory; see that it exists, or the directory that it shall"
+        " be in\n"
+    )
+
+
+def test_missing_tools_are_told_with_their_packages_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out = tmp_path / "out"
+    assert main(["run", "crash", "--out", str(out)]) == 1
+    assert "apt-get install --no-install-recommends iproute2 tcpdump nftables" in (
+        capsys.readouterr().err
+    )
+    assert not out.exists()
+
+
+def test_missing_ip_is_told_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PlatformError, match=r"needs iproute2; apt-get install .* iproute2"):
+        ip("link")
+
+
+def test_reader_that_has_heard_enough_hears_no_complaint() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    code = "import sys; from carpio.cli.main import entry_point; sys.exit(entry_point())"
+    words = (sys.executable, "-u", "-c", code, "lab", "list")
+    done = subprocess.run(words, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_reader_of_what_runs_inside_may_go_as_well() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    words = (sys.executable, "-u", "-m", "carpio.lab.command", "list")
+    done = subprocess.run(words, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_failure_that_nobody_thought_of_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stdout", closed)
+    assert inside(["list"]) == 1
+    assert capsys.readouterr().err == (
+        "carpio lab list: internal error: ValueError: I/O operation on closed file;"
+        " run again with CARPIO_LAB_DEBUG=1 in the environment and report what it prints\n"
+    )
+    monkeypatch.setenv("CARPIO_LAB_DEBUG", "1")
+    with pytest.raises(ValueError, match="closed file"):
+        inside(["list"])
+
+
+def test_command_that_plays_it_again_is_quoted() -> None:
+    words = ["my scenario.toml", "--repeat", "2", "--out=x", "--impl", "a=$HOME/x"]
+    assert _repetition(words) == "carpio lab run 'my scenario.toml' --impl 'a=$HOME/x'"
 
 
 @pytest.mark.parametrize("action", ["shell", "down"])

@@ -93,7 +93,21 @@ def test_unknown_variant_is_refused_with_those_there_are(tmp_path: Path) -> None
         ("crash a", "cut x", "x.toml:24: event.do: 'cut x': 'x' is no trunk; one of none"),
         ("crash a", "lose a much", "'lose a much': cannot be understood; write `lose ... SHARE%"),
         ("crash a", "pull a.wan", "'pull a.wan': a has no cable to 'wan'; one of lan"),
-        ('"wait 2s"', '"wait long"', "x.toml:14: event.do: 'wait long': cannot be understood"),
+        (
+            '"wait 2s"',
+            '"wait long"',
+            "x.toml:14: event.do: 'wait long': 'long' is no duration; write",
+        ),
+        ('"wait 2s"', '"wait"', "x.toml:14: event.do: 'wait': cannot be understood; write `wait"),
+        (
+            '"wait 2s"',
+            f'"wait {20 * "9"}s"',
+            'is no duration; write "20ms", "1.5s" or "2min", at most "60min"',
+        ),
+        ('"3s"', f'"{400 * "9"}s"', f"x.toml:17: event.watch: '{60 * '9'}...' is no duration; wri"),
+        ("crash a", f"forge a {20 * '9'}", f"'{20 * '9'}' is out of range; write 1 to 10000000"),
+        ("crash a", "forge a 0", "x.toml:24: event.do: 'forge a 0': '0' is out of range; write 1"),
+        ("flood = 7", f"flood = {5000 * '9'}", "x.toml: is not TOML"),
         ('"3s"', '"3"', 'x.toml:17: event.watch: \'3\' is no duration; write "20ms", "1.5s"'),
         ('master = "a"', 'master = "z"', "x.toml:16: event.master: 'z' is no host; one of a, b"),
         ('"full"', '"long"', "x.toml:26: event.only: 'long' is no form; write \"short\" or"),
@@ -112,6 +126,7 @@ def test_unknown_variant_is_refused_with_those_there_are(tmp_path: Path) -> None
             "x.toml:7: override.z.passphrase: 'z' is no host; one of a, b",
         ),
         ("flood = 7", "fload = 7", "x.toml:4: fload: is not known; did you mean flood?"),
+        ("b=naive", "b=nave", "variant.two.impl: 'b=nave' cannot be used; nave is no implementat"),
         (
             "b=naive",
             "naive",
@@ -131,6 +146,57 @@ def test_problem_is_told_with_line_key_and_remedy(
 def test_scenario_without_an_event_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"x\.toml:1: event: is missing; add \[\[event\]\]"):
         read('title = "x"\nwhy = "y"\ntopology = "pair"\n', tmp_path)
+
+
+@pytest.mark.parametrize(("form", "only"), [(FULL, SHORT), (SHORT, FULL)])
+def test_scenario_without_an_event_of_the_form_is_refused(
+    form: str, only: str, tmp_path: Path
+) -> None:
+    text = FINE.split("[[event]]")[0] + "[[event]]" + FINE.split("[[event]]")[1]
+    text += f'only = "{only}"\n'
+    with pytest.raises(ConfigError, match=f"event: none is played in the {form} form of variant"):
+        read(text, tmp_path, form)
+
+
+@pytest.mark.parametrize(
+    ("topology", "problem"),
+    [
+        ('topology = "pear"', "x.toml:3: topology: 'pear' is neither a topology nor a file; use"),
+        ("topology = 7", "x.toml:3: topology: 7 cannot be used; write a text in quotes"),
+        ('topology = ""', "x.toml:3: topology: is empty; use gateway-pair, many-groups"),
+        ("", "x.toml:1: topology: is missing; add a text in quotes"),
+    ],
+)
+def test_wrong_topology_is_told_beside_the_other_problems_but_those_that_follow_from_it(
+    topology: str, problem: str, tmp_path: Path
+) -> None:
+    text = GOOD.replace('topology = "pair"', topology).replace('"3s"', '"3"')
+    with pytest.raises(ConfigError) as raised:
+        read(text, tmp_path, FULL, "two")
+    assert sorted(text.removeprefix(f"{tmp_path}/") for text in raised.value.problems) == sorted(
+        [
+            next(one for one in raised.value.problems if problem in one).removeprefix(
+                f"{tmp_path}/"
+            ),
+            'x.toml:17: event.watch: \'3\' is no duration; write "20ms", "1.5s" or "2min",'
+            ' at most "60min"',
+        ]
+    )
+
+
+def test_problems_of_a_topology_file_are_told_with_those_of_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('title = "mine"\n[network.lan]\nprefixes = ["x"]\n')
+    text = FINE.replace('"pair"', '"mine.toml"').replace('"3s"', '"3"')
+    with pytest.raises(ConfigError) as raised:
+        read(text, tmp_path, FULL, "two")
+    *topology, scenario = raised.value.problems
+    assert any("mine.toml:3: network.lan.prefixes: 'x' is no prefix" in one for one in topology)
+    assert "x.toml:17: event.watch: '3' is no duration" in scenario
+
+
+def test_scenario_that_cannot_be_read_is_told_with_why(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Is a directory; name a file in it"):
+        read_scenario(tmp_path)
 
 
 def test_unknown_scenario_is_refused_with_where_to_find_them() -> None:

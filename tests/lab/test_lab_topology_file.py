@@ -77,6 +77,12 @@ def test_advskews_grow_by_a_hundred_in_the_order_of_hosts_unless_given(tmp_path:
         ("eth0 lan 10.0.0.2", "eth0 wan 10.0.0.2", "x.toml:11: host.b.cables: 'eth0 wan 10.0.0."),
         ("10.0.0.3/24", "middle", "x.toml:15: host.c.cables: 'middle' is no address; write an"),
         ('"3-5"', '"0-5"', "x.toml:21: group.vhids: '0-5' cannot be used; write \"1\" or"),
+        ('"3-5"', f'"{5000 * "9"}"', f"x.toml:21: group.vhids: '{60 * '9'}...' cannot be used; w"),
+        (
+            "10.0.0.100",
+            "255.255.255.254",
+            "x.toml:23: group.addresses: 255.255.255.254 is followed by 1 addresses, 3 groups need",
+        ),
         ('network = "lan"', 'network = "wan"', "x.toml:22: group.network: 'wan' is no network; on"),
         ("[client.client]", "[host.another]", "client: is missing; add [client.client]"),
         (

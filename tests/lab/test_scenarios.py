@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -264,6 +265,15 @@ def test_labs_that_others_may_have_written_down_are_not_believed(tmp_path: Path)
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"{place} is not yours alone; remove it" in done.stderr
+
+
+@pytest.mark.parametrize("theirs", ["", "/nowhere/run"])
+def test_labs_are_remembered_in_tmp_where_the_session_has_no_directory(theirs: str) -> None:
+    code = "from carpio.lab.cage import private_directory; print(private_directory())"
+    words = (*AS_ORDINARY_USER, sys.executable, "-c", code)
+    environment = {**os.environ, "XDG_RUNTIME_DIR": theirs}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "/tmp/carpio-lab-65534\n"
 
 
 def test_directory_that_cannot_be_made_is_told_with_the_remedy() -> None:

@@ -6,32 +6,18 @@ Those must answer fast: parser and specification are imported where they are nee
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
-from types import MappingProxyType
-from typing import Final
 
 from carpio.cli import bsd
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.usage import TextRequested, UsageError
-from carpio.errors import CarpioError, ConfigError, ControlError
+from carpio.errors import CarpioError, ConfigError, ControlError, text_of
 
 __all__ = ["daemon_entry_point", "entry_point", "main"]
-
-_REMEDIES: Final = MappingProxyType(
-    {
-        errno.ENOENT: "see that it exists, or the directory that it shall be in",
-        errno.EACCES: "choose a file that you may use, or ask whose it is",
-        errno.EROFS: "choose a place that can be written to",
-        errno.EISDIR: "name a file in it",
-        errno.ENOTDIR: "choose another name, or move what is there",
-        errno.ENOSPC: "make room on the disk",
-    }
-)
 
 
 def main(argv: Sequence[str], environment: Environment) -> int:
@@ -77,7 +63,7 @@ def _explain(error: Exception, environment: Environment) -> ExitStatus:
             environment.remark(f"carpio: {error}")
             return _status_of(error)
         case OSError():
-            environment.remark(f"carpio: {_told(error)}")
+            environment.remark(f"carpio: {text_of(error)}")
             return ExitStatus.FAILED
         case _:
             environment.remark(
@@ -85,15 +71,6 @@ def _explain(error: Exception, environment: Environment) -> ExitStatus:
                 "run again with --debug and report what it prints"
             )
             return ExitStatus.FAILED
-
-
-def _told(error: OSError) -> str:
-    """Return what the system refused, of which file, and what to do where that is plain."""
-    if not error.strerror:
-        return str(error)
-    place = f"{error.filename}: " if error.filename else ""
-    remedy = _REMEDIES.get(error.errno or 0, "")
-    return f"{place}{error.strerror}{'; ' if remedy else ''}{remedy}"
 
 
 def _status_of(error: CarpioError) -> ExitStatus:

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final
 
-from carpio.lab.document import seconds_of
+from carpio.lab.document import DURATIONS, seconds_of, short
 from carpio.lab.plan import Plan
 
 __all__ = ["VERBS", "Action", "ActionError", "Needs", "Verb", "parse_action"]
 
 SHARE: Final = re.compile(r"(\d{1,3})%")
 DIRECTIONS: Final = ("in", "out", "both")
+MAX_COUNT: Final = 10_000_000
+"""Of forged claims: minutes, and gigabytes of captures."""
 
 
 @unique
@@ -145,7 +147,7 @@ def parse_action(text: str, plan: Plan) -> Action:
     elif verb is not Verb.WAIT:
         place = rest.pop(0) if rest else ""
         trunks = [trunk.name for trunk in plan.trunks]
-        if place not in trunks:
+        if plan.is_known and place not in trunks:
             raise ActionError(f"{place!r} is no trunk", f"one of {', '.join(trunks) or 'none'}")
     return _with_needs(verb, place, network, rest, text)
 
@@ -160,10 +162,10 @@ def _words(text: str) -> list[str]:
 
 def _check_host(name: str, network: str, plan: Plan) -> None:
     host = next((one for one in plan.hosts if one.name == name), None)
-    if host is None:
+    if host is None and plan.is_known:
         names = ", ".join(one.name for one in plan.hosts)
         raise ActionError(f"{name!r} is no host", f"one of {names}")
-    if network and host.cable_on(network) is None:
+    if host and network and host.cable_on(network) is None:
         names = ", ".join(cable.network for cable in host.cables)
         raise ActionError(f"{name} has no cable to {network!r}", f"one of {names}")
 
@@ -192,12 +194,16 @@ def _with_needs(verb: Verb, place: str, network: str, rest: list[str], text: str
             )
         case Needs.DURATION:
             seconds = seconds_of(first)
-            if seconds is None or len(rest) > 1:
+            if len(rest) != 1:
                 raise wrong
+            if seconds is None:
+                raise ActionError(f"{short(first)} is no duration", f"write {DURATIONS}")
             return Action(verb=verb, place=place, network=network, seconds=seconds, text=text)
         case Needs.COUNT:
             if not first.isdecimal() or len(rest) > 1:
                 raise wrong
+            if len(first) > len(str(MAX_COUNT)) or not 1 <= int(first) <= MAX_COUNT:
+                raise ActionError(f"{short(first)} is out of range", f"write 1 to {MAX_COUNT}")
             return Action(verb=verb, place=place, network=network, count=int(first), text=text)
         case Needs.NAME | Needs.WORDS:
             if not rest or (needs is Needs.NAME and len(rest) > 1):

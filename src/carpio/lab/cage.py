@@ -210,5 +210,6 @@ def _keep_capabilities(libc: ctypes.CDLL) -> None:
 
 def private_directory() -> Path:
     """Return a directory of this user for what is remembered of running labs."""
-    root = Path("/run") if os.geteuid() == 0 else Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp"))  # noqa: S108
-    return root / f"carpio-lab-{os.geteuid()}"
+    theirs = os.environ.get("XDG_RUNTIME_DIR", "")
+    root = "/run" if os.geteuid() == 0 else theirs if os.path.isdir(theirs) else "/tmp"  # noqa: S108
+    return Path(root) / f"carpio-lab-{os.geteuid()}"

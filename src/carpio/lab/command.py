@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -11,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from carpio.errors import CarpioError, ConfigError
+from carpio.errors import CarpioError, ConfigError, text_of
 from carpio.lab.cage import is_inside, prepare_place, run_inside
 from carpio.lab.play import Progress, add_arguments, check_implementation, chosen, play, tell
 from carpio.lab.scenario import (
@@ -25,12 +27,14 @@ from carpio.lab.scenario import (
     topology_names,
 )
 
-__all__ = ["ACTIONS", "main"]
+__all__ = ["ACTIONS", "inside", "main"]
 
 ACTIONS: Final = ("demo", "run", "compare", "report", "list", "up", "shell", "down")
 USAGE: Final = 64
 INVALID: Final = 2
 SYSCTLS: Final = ("default", "hardened")
+DEBUG: Final = "CARPIO_LAB_DEBUG"
+"""Set in the environment for the traceback of what failed in a place of its own."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,12 +71,10 @@ def main(argv: list[str]) -> int:
     except CarpioError as error:
         print(f"carpio lab {action}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        print(
-            f"carpio lab {action}: {error.filename or 'the system'}: {error.strerror};"
-            " choose another --out, or make room",
-            file=sys.stderr,
-        )
+        print(f"carpio lab {action}: {text_of(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -160,14 +162,14 @@ def _check(
     scenario: Scenario, implementations: Mapping[str, str], parser: argparse.ArgumentParser
 ) -> None:
     """End the command, or raise CarpioError, for what is wrong before anything is built."""
-    from carpio.lab.run import peers_for
+    from carpio.lab.run import check_tools, peers_for
 
     hosts = [host.name for host in scenario.plan.hosts]
     for host, name in implementations.items():
         if host and host not in hosts:
             parser.error(f"argument --impl: {host!r} is no host; one of {', '.join(hosts)}")
         check_implementation(name, parser)
-    peers_for(scenario, implementations)
+    check_tools(peers_for(scenario, implementations))
 
 
 def _repetition(arguments: list[str]) -> str:
@@ -178,7 +180,7 @@ def _repetition(arguments: list[str]) -> str:
         if not skip and word.split("=")[0] not in ("--repeat", "--out"):
             words.append(word)
         skip = not skip and word in ("--repeat", "--out")
-    return f"carpio lab run {' '.join(words)}"
+    return shlex.join(("carpio", "lab", "run", *words))
 
 
 def _play(scenario: Scenario, options: argparse.Namespace, command: str) -> int:
@@ -196,5 +198,25 @@ def _play(scenario: Scenario, options: argparse.Namespace, command: str) -> int:
     return tell(results, options.out, as_json=options.json)
 
 
+def inside(argv: list[str]) -> int:
+    """Do one action in a place of its own: nobody else is there to explain what went wrong."""
+    try:
+        status = main(argv)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read has heard enough; Python would complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        print(
+            f"carpio lab {' '.join(argv[:1])}: internal error: {type(error).__name__}: {error};"
+            f" run again with {DEBUG}=1 in the environment and report what it prints",
+            file=sys.stderr,
+        )
+        return 1
+
+
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(inside(sys.argv[1:]))

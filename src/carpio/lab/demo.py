@@ -37,8 +37,11 @@ def demo(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     parser.add_argument(
         "--daemon", choices=DAEMONS, default=DAEMONS[0], help="what runs on the hosts"
     )
+    from carpio.lab.run import check_tools, peers_for
+
     options = parser.parse_args(arguments)
     scenario = chosen(read_scenario(scenario_path(STORY)), options, parser)
+    check_tools(peers_for(scenario, {"": options.daemon}))
     if not is_inside():
         out = options.out or Path(tempfile.mkdtemp(prefix="carpio-demo-"))
         return run_inside(("demo", *arguments, *(() if options.out else ("--out", str(out)))))
@@ -46,14 +49,13 @@ def demo(arguments: list[str], parser: argparse.ArgumentParser) -> int:
 
 
 def _demo(scenario: Scenario, options: argparse.Namespace) -> int:
-    from carpio.lab.run import Options, check_tools, peers_for
+    from carpio.lab.run import Options
 
     run_options = Options(
         directory=options.out,
         implementations={"": options.daemon},
         command=_command(options),
     )
-    check_tools(peers_for(scenario, run_options.implementations))
     proof = read_scenario(scenario_path(PROOF))
     about_s = (scenario.about_s + ABOUT_JUDGING_S) * options.repeat
     progress = Progress(proof.about_s + about_s)

@@ -11,19 +11,29 @@ from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Any, Final
 
-from carpio.errors import ConfigError
+from carpio.errors import ConfigError, text_of
 from carpio.lab.plan import Interface, IpNetwork
 
-__all__ = ["Document", "Table", "read_document", "seconds_of"]
+__all__ = ["DURATIONS", "Document", "Table", "read_document", "seconds_of", "short"]
 
 DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min)")
 UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "min": 60.0}
+LONGEST_S: Final = 3600.0
+LONGEST_SHOWN: Final = 60
+DURATIONS: Final = '"20ms", "1.5s" or "2min", at most "60min"'
+"""What a duration may be, for remedies."""
 
 
 def seconds_of(text: str) -> float | None:
-    """Return the seconds of `1.5s`, `20ms`, `2min`; None for anything else."""
+    """Return the seconds of `1.5s`, `20ms`, `2min`, of an hour at most; None for anything else."""
     match = DURATION.fullmatch(text)
-    return float(match[1]) * UNITS[match[2]] if match else None
+    seconds = float(match[1]) * UNITS[match[2]] if match else None
+    return seconds if seconds is not None and seconds <= LONGEST_S else None
+
+
+def short(text: str) -> str:
+    """Return a text of somebody in quotes, cut where it is too long for a message."""
+    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...")
 
 
 @dataclass(slots=True)
@@ -43,7 +53,8 @@ class Document:
     def finish(self) -> None:
         """Raise ConfigError with all problems, in reading order, if there are any."""
         if self.problems:
-            raise ConfigError([text for _, text in sorted(self.problems)])
+            told = sorted(self.problems, key=lambda problem: problem[0])
+            raise ConfigError(list(dict.fromkeys(text for _, text in told)))
 
     def line_of(self, names: Sequence[str], index: int, key: str) -> int:
         """Return the line of a key in the table `[a.b]` or in the `index`th `[[a.b]]`."""
@@ -64,13 +75,15 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read a TOML file. Raises ConfigError, OSError."""
+    """Read a TOML file. Raises ConfigError."""
     try:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError([text_of(error)]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: is not TOML: not UTF-8 text; save it as UTF-8"]) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise ConfigError([f"{path}: is not TOML: {error}; see https://toml.io"]) from error
     return Document(path, text, data, [])
 
@@ -91,6 +104,11 @@ class Table:
         self.document.problems.append(
             (line, f"{self.document.path}:{line}: {place}: {what}; {remedy}")
         )
+
+    def wrong_elsewhere(self, key: str, problems: Sequence[str]) -> None:
+        """Note problems of another file, that a key names, where the key stands."""
+        line = self.document.line_of(self.names, self.index, key)
+        self.document.problems += [(line, text) for text in problems]
 
     def only(self, *known: str) -> None:
         """Note every key that is not known."""
@@ -137,7 +155,7 @@ class Table:
             return default
         value = seconds_of(text)
         if value is None:
-            self.wrong(key, f"{text!r} is no duration", 'write "20ms", "1.5s" or "2min"')
+            self.wrong(key, f"{short(text)} is no duration", f"write {DURATIONS}")
             return default
         return value
 

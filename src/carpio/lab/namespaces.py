@@ -57,7 +57,11 @@ def ip_batch(lines: Iterable[str], namespace: str) -> None:
 
 
 def _run(command: Sequence[str], text: str | None = None) -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        remedy = "apt-get install --no-install-recommends iproute2"
+        raise PlatformError("the lab needs iproute2", remedy=remedy) from error
     if done.returncode:
         raise PlatformError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
     return done.stdout

@@ -79,8 +79,10 @@ def compare(arguments: list[str], parser: argparse.ArgumentParser) -> int:
 def _check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """End the command, or raise CarpioError, for what is wrong before anything is built."""
     from carpio.lab.html import templates
+    from carpio.lab.topology import check_installed
 
     templates()
+    check_installed(("ip", "tcpdump", "nft"))
     for name in options.impl.split(","):
         check_implementation(name, parser)
     for name in options.scenario:

@@ -6,6 +6,7 @@ killing and stopping real processes is the host's business.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from carpio.errors import PlatformError
+from carpio.errors import ConfigError, PlatformError, text_of
 from carpio.lab.frr import FrrPeer
 from carpio.lab.implementation import Carpio, Ucarp, write_secret
 from carpio.lab.implementation import Group as UcarpGroup
@@ -228,14 +229,25 @@ def peer_named(name: str) -> Peer:
 
     Raises:
         PlatformError: there is neither.
+        ConfigError: the name is a path, and there is no file that can be read.
     """
     for peer in PEERS:
         if peer.name == name:
             return peer
     path = Path(name)
-    if path.is_file():
+    if "/" in name:
+        _check_readable(path)
+    if os.path.isfile(path):  # raises nothing
         return CommandFilePeer(path)
     known = ", ".join(peer.name for peer in PEERS)
     raise PlatformError(
         f"{shlex.quote(name)} is no implementation", remedy=f"choose {known}, or a command file"
     )
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise ConfigError([text_of(error)]) from error

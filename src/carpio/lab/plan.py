@@ -102,6 +102,11 @@ class Plan:
     groups: tuple[GroupPlan, ...] = ()
 
     @property
+    def is_known(self) -> bool:
+        """Whether it has anything; names of a plan that has not cannot be checked."""
+        return bool(self.machines)
+
+    @property
     def trunks(self) -> tuple[TrunkPlan, ...]:
         """One between each two neighbouring switches of a network."""
         return tuple(

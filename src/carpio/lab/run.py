@@ -33,7 +33,7 @@ from carpio.lab.result import (
 )
 from carpio.lab.scenario import Scenario
 from carpio.lab.stage import Stage
-from carpio.lab.topology import HARDENED, KERNEL_DEFAULTS, Lab, check_requirements
+from carpio.lab.topology import HARDENED, KERNEL_DEFAULTS, Lab, check_installed
 from carpio.lab.transfer import TransferUnderWay
 
 __all__ = ["CAPTURE_FILE", "RESULT_FILE", "Options", "check_tools", "peers_for", "run_scenario"]
@@ -76,7 +76,7 @@ def peers_for(scenario: Scenario, chosen: Mapping[str, str]) -> dict[str, Peer]:
 def check_tools(peers: Mapping[str, Peer]) -> None:
     """Check that what the lab and the peers need is installed. Raises PlatformError."""
     needs = (need for peer in peers.values() for need in peer.needs)
-    check_requirements(tuple(dict.fromkeys(("ip", "tcpdump", "nft", *needs))))
+    check_installed(tuple(dict.fromkeys(("ip", "tcpdump", "nft", *needs))))
 
 
 def run_scenario(scenario: Scenario, options: Options, say: Callable[[str], None]) -> Result:

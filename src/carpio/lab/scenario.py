@@ -12,9 +12,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from carpio.errors import ConfigError
+from carpio.errors import CarpioError, ConfigError
 from carpio.lab.actions import Action, ActionError, parse_action
-from carpio.lab.document import Table, read_document
+from carpio.lab.document import Table, read_document, short
+from carpio.lab.peers import peer_named
 from carpio.lab.plan import Interface, Plan
 from carpio.lab.topology_file import read_topology
 
@@ -37,6 +38,8 @@ DIRECTORY: Final = Path(__file__).parent
 DEFAULT_WATCH_S: Final = 1.5
 DEFAULT_FLOOD: Final = 100
 MAX_FLOOD: Final = 50_000
+UNKNOWN: Final = Plan(name="", title="", networks=(), machines=())
+"""Stands for a topology that cannot be used, so that the rest of a scenario is read, too."""
 ABOUT_BUILDING_S: Final = 2.0
 ABOUT_TAKEOVER_S: Final = 1.8
 """A mean: a power loss takes twice as long, a graceful stop nothing."""
@@ -169,9 +172,22 @@ def scenario_path(name: str) -> Path:
     """
     if name in scenario_names():
         return DIRECTORY / "scenarios" / f"{name}.toml"
-    if Path(name).is_file():
+    if _is_there(Path(name)):
         return Path(name)
     raise ConfigError([f"{name}: neither a scenario nor a file; carpio lab list tells all"])
+
+
+def is_topology(name: str, beside: Path = Path()) -> bool:
+    """Whether there is such a topology, or such a file."""
+    return name in topology_names() or bool(name and _is_there(beside / name))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file, also one that we may not see: reading it tells why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def topology_names() -> tuple[str, ...]:
@@ -187,10 +203,10 @@ def find_topology(name: str, beside: Path = Path()) -> Plan:
     """
     if name in topology_names():
         return read_topology(DIRECTORY / "topologies" / f"{name}.toml")
-    if (beside / name).is_file():
+    if is_topology(name, beside):
         return read_topology(beside / name)
     known = ", ".join(topology_names())
-    raise ConfigError([f"{name}: neither a topology ({known}) nor a file"])
+    raise ConfigError([f"{name or repr(name)}: neither a topology ({known}) nor a file"])
 
 
 def read_scenario(path: Path, form: str = FULL, variant: str = "") -> Scenario:
@@ -210,7 +226,7 @@ def read_scenario(path: Path, form: str = FULL, variant: str = "") -> Scenario:
         )
     variant = variant or next(iter(variants), "")
     chosen = variants.get(variant, root)
-    plan = find_topology(root.text("topology"), path.parent)
+    plan = _plan_of(root)
     scenario = Scenario(
         name=path.stem,
         title=root.text("title"),
@@ -238,6 +254,23 @@ def read_scenario(path: Path, form: str = FULL, variant: str = "") -> Scenario:
     return scenario
 
 
+def _plan_of(root: Table) -> Plan:
+    """Return the topology; if it cannot be used it is noted, and an unknown one stands for it."""
+    name = root.text("topology", None)
+    beside = root.document.path.parent
+    if name and not is_topology(name, beside):
+        known = ", ".join(topology_names())
+        root.wrong("topology", f"{short(name)} is neither a topology nor a file", f"use {known}")
+    elif name:
+        try:
+            return find_topology(name, beside)
+        except ConfigError as error:
+            root.wrong_elsewhere("topology", error.problems)
+    elif root.data.get("topology") == "":
+        root.wrong("topology", "is empty", f"use {', '.join(topology_names())}, or a file")
+    return UNKNOWN
+
+
 def _tables_of(root: Table, variant: str, variants: Collection[str]) -> Iterator[Table]:
     """Yield the events of a variant."""
     if not root.data.get("event"):
@@ -254,8 +287,13 @@ def _tables_of(root: Table, variant: str, variants: Collection[str]) -> Iterator
 def _check(root: Table, scenario: Scenario) -> None:
     """Note names of machines and addresses that the topology has not."""
     plan = scenario.plan
+    if root.data.get("event") and not scenario.events:
+        of = f" of variant {scenario.variant}" if scenario.variant else ""
+        what = f"none is played in the {scenario.form} form{of}"
+        remedy = "add one without `only` and `variant`, or choose another form or variant"
+        root.wrong("event", what, remedy)
     hosts = [host.name for host in plan.hosts]
-    for name, table in root.named("override"):
+    for name, table in root.named("override") if plan.is_known else ():
         if name not in hosts:
             key = next(iter(table.data), "passphrase")
             table.wrong(key, f"{name!r} is no host", f"one of {', '.join(hosts)}")
@@ -264,7 +302,7 @@ def _check(root: Table, scenario: Scenario) -> None:
             root.wrong("probe", f"{text!r} is no address", 'write ["10.77.0.100"]')
     machines = [machine.name for machine in plan.machines]
     ends = scenario.transfer
-    if ends and (len(ends) != 2 or not set(ends) <= set(machines)):
+    if ends and plan.is_known and (len(ends) != 2 or not set(ends) <= set(machines)):
         remedy = f"write two of {', '.join(machines)}: client and server"
         root.wrong("transfer", f"{list(ends)} cannot be used", remedy)
     if ends and not scenario.probes:
@@ -288,10 +326,22 @@ def _implementations(table: Table, plan: Plan) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for text in table.texts("impl"):
         host, _, name = text.partition("=")
-        if not name or host not in [one.name for one in plan.hosts]:
+        hosts = [one.name for one in plan.hosts]
+        if not name or (plan.is_known and host not in hosts):
             table.wrong("impl", f"{text!r} cannot be used", 'write "HOST=IMPLEMENTATION"')
+        elif problem := _problem_of(name):
+            table.wrong("impl", f"{text!r} cannot be used", problem)
         found[host] = name
     return found
+
+
+def _problem_of(implementation: str) -> str:
+    """Return why there is no such implementation; nothing if there is."""
+    try:
+        peer_named(implementation)
+    except CarpioError as error:
+        return str(error)
+    return ""
 
 
 def _override(table: Table) -> Override:
@@ -308,7 +358,7 @@ def _events(table: Table, form: str, plan: Plan) -> Iterator[Event]:
     hosts = [machine.name for machine in plan.hosts]
     masters = table.texts("master", None)
     for key, names in (("master", masters), ("apart", table.texts("apart"))):
-        for name in names:
+        for name in names if plan.is_known else ():
             if name not in hosts:
                 table.wrong(key, f"{name!r} is no host", f"one of {', '.join(hosts)}")
     if only not in (SHORT, FULL):
@@ -335,4 +385,4 @@ def _actions(table: Table, key: str, plan: Plan) -> Iterator[Action]:
         try:
             yield parse_action(text, plan)
         except ActionError as error:
-            table.wrong(key, f"{text!r}: {error.what}", error.remedy)
+            table.wrong(key, f"{short(text)}: {error.what}", error.remedy)

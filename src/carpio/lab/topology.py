@@ -43,6 +43,7 @@ __all__ = [
     "DaemonProcess",
     "Host",
     "Lab",
+    "check_installed",
     "check_requirements",
 ]
 
@@ -83,6 +84,11 @@ def check_requirements(commands: Sequence[str] = ("ip", "tcpdump")) -> None:
     """
     if os.geteuid() != 0 and not os.environ.get(INSIDE):
         raise PlatformError("the lab makes network namespaces", remedy="run it as root: sudo ...")
+    check_installed(commands)
+
+
+def check_installed(commands: Sequence[str]) -> None:
+    """Check that commands are there. Raises PlatformError with the packages that have them."""
     packages = {
         "ip": "iproute2",
         "tcpdump": "tcpdump",

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from carpio.lab.document import Table, read_document
+from carpio.lab.document import Table, read_document, short
 from carpio.lab.once import Once
 from carpio.lab.plan import CablePlan, GroupPlan, Interface, MachinePlan, NetworkPlan, Plan
 from carpio.lab.result import Kind
@@ -38,12 +38,12 @@ LONGEST_NAME: Final = 10
 """`port-` and the name are the name of an interface, of at most 15 characters."""
 LONGEST_NAME_OF_SEVERAL: Final = 8
 MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?")
+RANGE: Final = re.compile(r"([0-9]{1,3})(?:-([0-9]{1,3}))?")
 ADVSKEW_STEP: Final = 100
 
 
 def read_topology(path: Path) -> Plan:
-    """Read a topology. Raises ConfigError, OSError."""
+    """Read a topology. Raises ConfigError."""
     document = read_document(path)
     root = document.root
     root.only("title", "network", "host", "router", "client", "group")
@@ -150,8 +150,9 @@ def _groups(
         return
     advbase = table.number("advbase", 1, 255, 1)
     members = [one.name for one in machines if one.kind is Kind.HOST and one.cable_on(network)]
-    addresses = table.interfaces("addresses")
-    for place, vhid in enumerate(_vhids(table)):
+    vhids = _vhids(table)
+    addresses = [one for one in table.interfaces("addresses") if _has_room(table, one, vhids)]
+    for place, vhid in enumerate(vhids):
         yield GroupPlan(
             vhid=vhid,
             network=network,
@@ -163,11 +164,20 @@ def _groups(
         )
 
 
+def _has_room(table: Table, first: Interface, vhids: range) -> bool:
+    """Whether each group of a range has an address, counted from the first; note it if not."""
+    room = (1 << first.max_prefixlen) - int(first.ip)
+    if len(vhids) > room:
+        what = f"{first.ip} is followed by {room - 1} addresses, {len(vhids)} groups need one each"
+        table.wrong("addresses", what, "begin lower")
+    return len(vhids) <= room
+
+
 def _vhids(table: Table) -> range:
     text = table.text("vhids")
     match = RANGE.fullmatch(text)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= first <= last <= 255:
-        table.wrong("vhids", f"{text!r} cannot be used", 'write "1" or "1-6", within 1 to 255')
+        table.wrong("vhids", f"{short(text)} cannot be used", 'write "1" or "1-6", within 1 to 255')
         return range(0)
     return range(first, last + 1)
