@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,19 @@ def right(*gaps: GapSeen) -> Result:
 def told(capsys: pytest.CaptureFixture[str], *results: Result) -> str:
     print_results(results, Path("/out"))
     return capsys.readouterr().out
+
+
+def told_at(width: int, capsys: pytest.CaptureFixture[str], *results: Result) -> str:
+    """Return what is told on a terminal of that width."""
+    print_results(results, Path("/out"), width)
+    return capsys.readouterr().out
+
+
+def lines_of_table(text: str) -> list[str]:
+    """Return the lines from the last of the headings to the first that is not of the table."""
+    lines = text.splitlines()
+    first = next(number for number, line in enumerate(lines) if "verdict" in line)
+    return [line.rstrip() for line in takewhile(str.strip, lines[first:])]
 
 
 def row(text: str, title: str) -> list[str]:
@@ -59,6 +73,37 @@ def test_addresses_of_a_family_that_differ_have_a_line_each(
     text = told(capsys, right(*gaps))
     assert row(text, "a loses power")[1:3] == ["1 ms", "20 ms"]
     assert re.search(r"^ +9 ms +20 ms", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("width", [16, 20, 30, 40, 60, 80, 100, 132])
+def test_table_fits_the_terminal_and_has_the_verdict_of_each_event(
+    width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = told_at(width, capsys, a_result(), right(gap("10.77.0.100", 3310.0, 3395.0)))
+    table = lines_of_table(text)
+    assert max(map(len, table)) <= width
+    assert "…" not in text
+    assert any(line.endswith("WRONG") for line in table)
+
+
+def test_columns_are_left_out_by_weight_and_what_stays_is_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = right(gap("10.77.0.100", 3310.0, 3395.0), gap("2001:db8:77::100", 3312.0, 3395.0))
+    wide = told_at(120, capsys, run)
+    assert "who claimed addresses" in wide
+    narrow = told_at(80, capsys, run)
+    assert "who claimed addresses" not in narrow
+    assert row(narrow, "a loses power") == [
+        "a loses power", "3.31 s / 3.31 s", "3.40 s", "0", "b", "+0.7 ms", "ok",
+    ]  # fmt: skip
+    assert row(told_at(40, capsys, run), "a loses power")[-2:] == ["0", "ok"]
+
+
+def test_what_goes_to_no_terminal_is_a_hundred_wide_at_most(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert max(map(len, lines_of_table(told(capsys, a_result())))) <= 100
 
 
 def test_problems_remarks_and_blind_observers_are_told_at_the_end(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["print_results", "results_as_json"]
 
-TABLE_WIDTH: Final = 132
+FILE_WIDTH: Final = 100
+"""Where the output goes to no terminal."""
+UNBOUNDED: Final = 10_000
+EVENT_WIDTH: Final = 14
+"""Of an event's title at least, before columns are left out."""
 RIGHT: Final = "right"
 TRAFFIC: Final = "traffic"
 MOST_SPEAKERS: Final = 4
@@ -32,19 +37,23 @@ def results_as_json(results: Sequence[Result]) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
 
 
-def print_results(results: Sequence[Result], directory: Path) -> None:
-    """Print a table for each run, what is wrong, and where the rest is."""
+def print_results(results: Sequence[Result], directory: Path, width: int | None = None) -> None:
+    """Print a table for each run, what is wrong, and where the rest is.
+
+    `width` is that of the terminal unless it is given.
+    """
     from rich.console import Console
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=TABLE_WIDTH)
+    console = Console(highlight=False, width=width)
+    if width is None and not console.is_terminal:
+        console = Console(highlight=False, width=FILE_WIDTH)
     for number, result in enumerate(results, 1):
         _print_one(console, result, directory / f"run-{number}")
         if len(results) > 1:
             console.print(result.outcome.value.upper(), markup=False)
     if len(results) > 1:
-        console.print(_spread_table(results))
+        title = f"{len(results)} repetitions: median / maximum"
+        console.print(_fitting(console, title, _spread_columns(results)))
     console.print(_last_words(results), markup=False)
 
 
@@ -62,7 +71,7 @@ def _print_one(console: Console, result: Result, directory: Path) -> None:
     variant = f", {scenario.variant}" if scenario.variant else ""
     console.print(f"\n{scenario.name}{variant}: {scenario.title}", markup=False)
     console.print(result.topology.picture, markup=False)
-    console.print(_table(result))
+    console.print(_fitting(console, "", _columns(result)))
     for text in result.problems[:MOST_PROBLEMS]:
         console.print(f"  PROBLEM {text}", markup=False, soft_wrap=True)
     if len(result.problems) > MOST_PROBLEMS:
@@ -91,35 +100,87 @@ def _facts(result: Result, directory: Path) -> Iterable[str]:
     yield f"in {directory}: {' and '.join(files)}"
 
 
-def _new_table(title: str = "") -> Table:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    """A column of a table, with a cell for each event."""
+
+    heading: str
+    cells: tuple[str, ...]
+    weight: int
+    """The lightest are left out first where there is no room for all; 0 for the title."""
+    justify: Literal["left", "right"] = "left"
+
+    @property
+    def width(self) -> int:
+        """That of its longest line."""
+        return max(map(len, "\n".join((self.heading, *self.cells)).splitlines()))
+
+
+def _fitting(console: Console, title: str, columns: Sequence[_Column]) -> Table:
+    """Return a table of as many columns as there is room for; only titles of events are folded."""
+    left = list(columns)
+    table = _table(title, left)
+    unbounded = console.options.update(width=UNBOUNDED)
+    while len(left) > 2 and console.measure(table, options=unbounded).minimum > console.width:
+        left.remove(min(left[1:], key=lambda column: column.weight))
+        table = _table(title, left)
+    return table
+
+
+def _table(title: str, columns: Sequence[_Column]) -> Table:
     from rich import box
     from rich.table import Table
 
-    return Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-
-
-def _table(result: Result) -> Table:
-    table = _new_table()
-    for heading in ("event", "gap v4 / v6", "limit"):
-        table.add_column(heading)
-    table.add_column("who claimed addresses,\nwith which MAC", no_wrap=True)
-    for heading in ("wrong", "master", "advert\nafter limit"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict")
-    for event in result.events:
-        after = [o.after_limit_ms for o in event.outcomes if o.after_limit_ms is not None]
-        gaps = list(dict.fromkeys(_gap_texts(event)))
-        table.add_row(
-            event.title,
-            "\n".join(gap for gap, _ in gaps) or "-",
-            "\n".join(limit for _, limit in gaps) or "-",
-            "\n".join(_speakers(event)),
-            str(_wrong(event)),
-            "\n".join(dict.fromkeys(" ".join(o.masters) or "nobody" for o in event.outcomes)),
-            f"{max(after):+.1f} ms" if after else "-",
-            "WRONG" if event.problems else "remark" if event.remarks else "ok",
-        )
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    first, *others = columns
+    least = min(EVENT_WIDTH, first.width) if len(others) > 1 else 1
+    table.add_column(first.heading, min_width=least, overflow="fold")
+    for column in others:
+        table.add_column(column.heading, justify=column.justify, min_width=column.width)
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*cells)
     return table
+
+
+def _columns(result: Result) -> tuple[_Column, ...]:
+    events = result.events
+    gaps = [list(dict.fromkeys(_gap_texts(event))) for event in events]
+    lines: Mapping[str, Iterable[Iterable[str]]] = {
+        "gap v4 / v6": ((gap for gap, _ in pairs) for pairs in gaps),
+        "limit": ((limit for _, limit in pairs) for pairs in gaps),
+        "who claimed addresses,\nwith which MAC": map(_speakers, events),
+    }
+    gap, limit, speakers = (
+        _Column(heading=heading, cells=tuple("\n".join(one) or "-" for one in cells), weight=weight)
+        for (heading, cells), weight in zip(lines.items(), (5, 3, 1), strict=True)
+    )
+    return (
+        _Column(heading="event", cells=tuple(event.title for event in events), weight=0),
+        gap,
+        limit,
+        speakers,
+        _numbers("wrong", (str(_wrong(event)) for event in events), 6),
+        _numbers("master", map(_masters, events), 4),
+        _numbers("advert\nafter\nlimit", map(_after_limit, events), 2),
+        _Column(heading="verdict", cells=tuple(map(_verdict, events)), weight=7),
+    )
+
+
+def _numbers(heading: str, cells: Iterable[str], weight: int) -> _Column:
+    return _Column(heading=heading, cells=tuple(cells), weight=weight, justify="right")
+
+
+def _masters(event: Event) -> str:
+    return "\n".join(dict.fromkeys(" ".join(o.masters) or "nobody" for o in event.outcomes))
+
+
+def _after_limit(event: Event) -> str:
+    after = [o.after_limit_ms for o in event.outcomes if o.after_limit_ms is not None]
+    return f"{max(after):+.1f} ms" if after else "-"
+
+
+def _verdict(event: Event) -> str:
+    return "WRONG" if event.problems else "remark" if event.remarks else "ok"
 
 
 def _wrong(event: Event) -> int:
@@ -167,29 +228,34 @@ def _time_text(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
 
 
-def _spread_table(results: Sequence[Result]) -> Table:
-    table = _new_table(f"{len(results)} repetitions: median / maximum")
-    table.add_column("event")
-    for heading in ("gap v4", "gap v6", "advert after limit", "claims", "wrong", "problems"):
-        table.add_column(heading, justify="right")
-    for column in zip(*(result.events for result in results), strict=True):
-        families = zip(*map(_by_family, column), strict=True)
-        gaps = [[gap.gap_ms for of_run in family for gap in of_run] for family in families]
-        after = [
-            outcome.after_limit_ms
-            for event in column
-            for outcome in event.outcomes
-            if outcome.after_limit_ms is not None
-        ]
-        claims = [c.count for event in column for c in event.claims if c.kind != TRAFFIC]
-        table.add_row(
-            column[0].title,
-            *(_spread(values) for values in (*gaps, after)),
-            f"{sum(claims):,}",
-            str(sum(map(_wrong, column))),
-            str(sum(bool(event.problems) for event in column)),
-        )
-    return table
+def _spread_columns(results: Sequence[Result]) -> tuple[_Column, ...]:
+    """Return the columns of a table of all runs: an event of all of them in each row."""
+    events = tuple(zip(*(result.events for result in results), strict=True))
+    title, *numbers = zip(*map(_spread_row, events), strict=True)
+    headings = ("gap v4", "gap v6", "advert\nafter limit", "claims", "wrong", "problems")
+    return (
+        _Column(heading="event", cells=title, weight=0),
+        *map(_numbers, headings, numbers, (4, 3, 2, 1, 5, 6)),
+    )
+
+
+def _spread_row(events: Sequence[Event]) -> tuple[str, ...]:
+    families = zip(*map(_by_family, events), strict=True)
+    gaps = [[gap.gap_ms for of_run in family for gap in of_run] for family in families]
+    after = [
+        outcome.after_limit_ms
+        for event in events
+        for outcome in event.outcomes
+        if outcome.after_limit_ms is not None
+    ]
+    claims = [claim.count for event in events for claim in event.claims if claim.kind != TRAFFIC]
+    return (
+        events[0].title,
+        *(_spread(values) for values in (*gaps, after)),
+        f"{sum(claims):,}",
+        str(sum(map(_wrong, events))),
+        str(sum(bool(event.problems) for event in events)),
+    )
 
 
 def _spread(values: Sequence[float]) -> str:
