@@ -125,6 +125,16 @@ def test_unknown_variant_is_refused_with_those_there_are(tmp_path: Path) -> None
             '[override.z]\npassphrase = "x"\n[variant.one]',
             "x.toml:7: override.z.passphrase: 'z' is no host; one of a, b",
         ),
+        (
+            'variant = "two"',
+            'variant = "two"\napart = ["a"]',
+            "x.toml:28: event.apart: one host alone is apart from nobody; name two of a, b at",
+        ),
+        (
+            "[variant.one]",
+            '[override.a]\naddresses = ["10.77.0.9"]\n[variant.one]',
+            "x.toml:7: override.a.addresses: 10.77.0.9 has no prefix length; write 10.77.0.9/LEN",
+        ),
         ("flood = 7", "fload = 7", "x.toml:4: fload: is not known; did you mean flood?"),
         ("b=naive", "b=nave", "variant.two.impl: 'b=nave' cannot be used; nave is no implementat"),
         (

@@ -111,6 +111,38 @@ def test_advskews_grow_by_a_hundred_in_the_order_of_hosts_unless_given(tmp_path:
         ),
         ('["left", "right"]', "[]", "network.lan.switches: [] cannot be used; name one at least"),
         ('["left", "right"]', '["right", "right"]', "cannot be used; name one at least, each once"),
+        ("[host.c]", "[host.switch]", "x.toml:15: host.switch.cables: 'switch' cannot be the name"),
+        ("eth0 lan 10.0.0.3", "lo lan 10.0.0.3", "x.toml:15: host.c.cables: 'lo' is no name of an"),
+        ("eth0 lan 10.0.0.3", "all lan 10.0.0.3", "host.c.cables: 'all' is no name of an interfac"),
+        ("02:00:00:00:00:0a", "00:00:00:00:00:00", "x.toml:8: host.a.cables: 00:00:00:00:00:00 is"),
+        (
+            "advskew = 7",
+            'gateways = ["10.9.0.1"]',
+            "x.toml:12: host.b.gateways: 10.9.0.1 is on none of its cables; use another address",
+        ),
+        (
+            "advskew = 7",
+            'gateways = ["10.0.0.2"]',
+            "x.toml:12: host.b.gateways: 10.0.0.2 is its own address; use another address in 10.0",
+        ),
+        ('["10.0.0.100/24"]', "[]", "x.toml:23: group.addresses: has none; write"),
+        ("10.0.0.100/24", "10.0.0.100", "x.toml:23: group.addresses: 10.0.0.100 has no prefix len"),
+        (
+            '10.0.0.9/24"]',
+            '10.0.0.9/24"]\nadvskew = 7',
+            "x.toml:19: client.client.advskew: is of hosts only; leave it out",
+        ),
+        (
+            "[host.a]",
+            '[network.wan]\nprefixes = ["10.9.0.0/24"]\nswitches = ["left"]\n[host.a]',
+            "x.toml:9: network.wan.switches: 'left' is a switch of lan already; give each network",
+        ),
+        (
+            "[client.client]",
+            '[network.wan]\nprefixes = ["10.9.0.0/24"]\n[router.r]\n'
+            'cables = ["eth0 wan 10.9.0.1/24"]\n[client.client]',
+            "x.toml:20: router.r.cables: it is the first that asks, and no cable goes to a networ",
+        ),
         ("[host.c]", "[host.a_name_too_long]", "'a_name_too_long' cannot be the name of a machin"),
     ],
 )
@@ -144,6 +176,12 @@ def test_what_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
 def test_what_is_no_toml_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"x\.toml: is not TOML"):
         plan_of("title =", tmp_path)
+
+
+def test_topology_with_an_empty_list_of_groups_is_refused(tmp_path: Path) -> None:
+    text = "group = []\n" + GOOD.split("[[group]]", maxsplit=1)[0]
+    with pytest.raises(ConfigError, match=r"x\.toml:1: group: is missing; add \[\[group\]\]"):
+        plan_of(text, tmp_path)
 
 
 @pytest.mark.parametrize("name", topology_names())

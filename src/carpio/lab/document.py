@@ -193,6 +193,8 @@ class Table:
         for text in self.texts(key, None):
             try:
                 found.append(ip_interface(text))
+                if "/" not in text:
+                    self.wrong(key, f"{text} has no prefix length", f"write {text}/LENGTH")
             except ValueError:
                 self.wrong(key, f"{text!r} is no address", 'write "10.77.0.1/24"')
         return tuple(found)

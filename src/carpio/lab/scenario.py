@@ -361,6 +361,9 @@ def _events(table: Table, form: str, plan: Plan) -> Iterator[Event]:
         for name in names if plan.is_known else ():
             if name not in hosts:
                 table.wrong(key, f"{name!r} is no host", f"one of {', '.join(hosts)}")
+    if len(set(table.texts("apart"))) == 1:
+        remedy = f"name two of {', '.join(hosts)} at least, or leave it out"
+        table.wrong("apart", "one host alone is apart from nobody", remedy)
     if only not in (SHORT, FULL):
         table.wrong("only", f"{only!r} is no form", f'write "{SHORT}" or "{FULL}"')
     event = Event(

@@ -20,7 +20,7 @@ A cable is INTERFACE NETWORK [SWITCH] [MAC] ADDRESS/LENGTH...
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_interface
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +37,8 @@ NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 LONGEST_NAME: Final = 10
 """`port-` and the name are the name of an interface, of at most 15 characters."""
 LONGEST_NAME_OF_SEVERAL: Final = 8
+SWITCHES: Final = "switch"
+"""The name of the namespace with all switches."""
 MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 RANGE: Final = re.compile(r"([0-9]{1,3})(?:-([0-9]{1,3}))?")
 ADVSKEW_STEP: Final = 100
@@ -47,10 +49,12 @@ def read_topology(path: Path) -> Plan:
     document = read_document(path)
     root = document.root
     root.only("title", "network", "host", "router", "client", "group")
-    networks = tuple(_network(name, table) for name, table in root.named("network"))
+    segments = dict(root.named("network"))
+    networks = tuple(_network(name, table) for name, table in segments.items())
     machines: list[MachinePlan] = []
     advskews: dict[str, int] = {}
     once = Once(networks)
+    once.networks(segments)
     for kind in Kind:
         for name, table in root.named(kind.value):
             machines.append(_machine(name, kind, table, networks))
@@ -63,13 +67,14 @@ def read_topology(path: Path) -> Plan:
         for group in _groups(table, networks, machines, advskews):
             once.group(table, group)
             groups.append(group)
-    if "group" not in root.data:
+    if not root.data.get("group"):
         root.wrong("group", "is missing", "add [[group]] with vhids, network and addresses")
     title = root.text("title")
     if not networks:
         root.wrong("network", "is missing", "add [network.lan] with prefixes")
     if not any(machine.kind is not Kind.HOST for machine in machines):
         root.wrong("client", "is missing", "add [client.client]: somebody must ask")
+    _check_asker(root, machines, groups)
     document.finish()
     return Plan(
         name=path.stem,
@@ -78,6 +83,18 @@ def read_topology(path: Path) -> Plan:
         machines=tuple(machines),
         groups=tuple(groups),
     )
+
+
+def _check_asker(root: Table, machines: Sequence[MachinePlan], groups: Sequence[GroupPlan]) -> None:
+    """Note a first router or client that is on no network with a group: it would ask nothing."""
+    asker = next((machine for machine in machines if machine.kind is not Kind.HOST), None)
+    if asker is None or not groups or any(asker.cable_on(group.network) for group in groups):
+        return
+    for name, table in root.named(asker.kind.value):
+        if name == asker.name:
+            known = ", ".join(dict.fromkeys(group.network for group in groups))
+            what = "it is the first that asks, and no cable goes to a network with a group"
+            table.wrong("cables", what, f"add one to {known}, or put another machine before it")
 
 
 def _network(name: str, table: Table) -> NetworkPlan:
@@ -93,8 +110,10 @@ def _machine(name: str, kind: Kind, table: Table, networks: tuple[NetworkPlan, .
     texts = table.texts("cables", None)
     cables = [cable for text in texts if (cable := _cable(text, table, networks))]
     longest = LONGEST_NAME if len(texts) < 2 else LONGEST_NAME_OF_SEVERAL
-    if not NAME.fullmatch(name) or len(name) > longest:
-        remedy = f"use at most {longest} of a-z, 0-9 and _"
+    if kind is not Kind.HOST and "advskew" in table.data:
+        table.wrong("advskew", "is of hosts only", "leave it out")
+    if not NAME.fullmatch(name) or len(name) > longest or name == SWITCHES:
+        remedy = f"use at most {longest} of a-z, 0-9 and _, and not {SWITCHES}"
         table.wrong("cables", f"{name!r} cannot be the name of a machine", remedy)
     return MachinePlan(
         name=name,
@@ -152,6 +171,8 @@ def _groups(
     members = [one.name for one in machines if one.kind is Kind.HOST and one.cable_on(network)]
     vhids = _vhids(table)
     addresses = [one for one in table.interfaces("addresses") if _has_room(table, one, vhids)]
+    if table.data.get("addresses") == []:
+        table.wrong("addresses", "has none", 'write ["10.77.0.100/24"]')
     for place, vhid in enumerate(vhids):
         yield GroupPlan(
             vhid=vhid,
