@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from tests.helpers.lab import need
 
 from carpio.errors import PlatformError
 from carpio.lab.command import _repetition, inside, main
@@ -31,6 +32,8 @@ def test_list_tells_scenarios_variants_and_topologies(capsys: pytest.CaptureFixt
         ["crash", "--impl", "zebra"],
         ["crash", "--impl", "z=carpio"],
         ["crash", "--flood", "many"],
+        ["crash", "--flood", "50001"],
+        ["crash", "--repeat", "9999999999"],
         ["demo", "--events", "stop,flood"],
     ],
     ids=" ".join,
@@ -78,6 +81,22 @@ def test_file_that_cannot_be_read_is_told_with_why(
     assert capsys.readouterr().err == (
         f"{name.removeprefix('./') if words[1] == '{}' else 'x' * 300}:"
         " File name too long; choose a shorter name\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [(["run", "crash"], "run-2"), (["demo"], "run-2"), (["demo"], "proof")],
+    ids=str,
+)
+def test_places_of_all_runs_are_looked_at_before_the_first(
+    words: list[str], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need("ip", "tcpdump", "nft")
+    (tmp_path / name).mkdir()
+    assert main([*words, "--repeat", "2", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"carpio lab {words[0]}: {tmp_path / name} exists; choose another --out\n"
     )
 
 

@@ -23,6 +23,7 @@ from carpio.lab.compare import (
 )
 from carpio.lab.implementation import carpio_command
 from carpio.lab.result import Outcome, Result, read_result, write_result
+from carpio.lab.scenario import scenario_path
 
 
 def a_right_result() -> Result:
@@ -94,6 +95,49 @@ def test_variants_of_a_scenario_have_places_and_tables_of_their_own(tmp_path: Pa
         "bug-191832-address-first/carpio",
     ]
     assert [table.scenario for table in tables_of(comparison)] == names
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["crash", "crash"], "crash is named twice; name it once"),
+        (["crash", "--impl", "carpio,carpio"], "carpio is named twice; name it once"),
+        (
+            ["{a}/x.toml", "{b}/x.toml"],
+            "{a}/x.toml and {b}/x.toml would both be called x; rename one of the files",
+        ),
+        (
+            ["crash", "--impl", "{a}/x.sh,{b}/x.sh"],
+            "{a}/x.sh and {b}/x.sh would both be called x; rename one of the files",
+        ),
+    ],
+)
+def test_runs_that_would_go_to_the_same_place_are_refused_before_the_first(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need("ip", "tcpdump", "nft")
+    places = {"a": tmp_path / "a", "b": tmp_path / "b"}
+    for place in places.values():
+        place.mkdir()
+        (place / "x.toml").write_text(scenario_path("crash").read_text())
+        (place / "x.sh").touch()
+    with pytest.raises(SystemExit) as raised:
+        main(["compare", *(word.format(**places) for word in words)])
+    assert raised.value.code == 64
+    assert capsys.readouterr().err.endswith(f"compare: {told.format(**places)}\n")
+
+
+def test_place_of_a_run_that_is_taken_is_told_before_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need("ip", "tcpdump", "nft")
+    taken = tmp_path / "crash" / "ucarp"
+    taken.mkdir(parents=True)
+    words = ["compare", "crash", "--impl", "carpio,ucarp", "--out", str(tmp_path)]
+    assert main(words) == 1
+    assert capsys.readouterr().err == (
+        f"carpio lab compare: {taken} exists; choose another --out\n"
+    )
 
 
 def test_what_cannot_run_is_told_and_the_others_are_compared() -> None:

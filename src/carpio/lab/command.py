@@ -15,7 +15,16 @@ from typing import Final
 
 from carpio.errors import CarpioError, ConfigError, text_of
 from carpio.lab.cage import is_inside, prepare_place, run_inside
-from carpio.lab.play import Progress, add_arguments, check_implementation, chosen, play, tell
+from carpio.lab.play import (
+    Progress,
+    add_arguments,
+    check_absent,
+    check_implementation,
+    chosen,
+    directories_of,
+    play,
+    tell,
+)
 from carpio.lab.scenario import (
     FULL,
     SHORT,
@@ -152,6 +161,8 @@ def _run(arguments: list[str]) -> int:
     scenario = read_scenario(scenario_path(options.scenario), form, options.variant)
     scenario = chosen(scenario, options, parser)
     _check(scenario, options.impl, parser)
+    if options.out:
+        check_absent(directories_of(options.out, options.repeat))
     if not is_inside():
         out = options.out or Path(tempfile.mkdtemp(prefix=f"carpio-lab-{scenario.name}-"))
         return run_inside(("run", *arguments, *(() if options.out else ("--out", str(out)))))

@@ -25,6 +25,8 @@ __all__ = [
     "as_json",
     "as_markdown",
     "as_page",
+    "check_names",
+    "place_of",
     "run_all",
     "scenario_and_variant",
     "tables_of",
@@ -114,6 +116,32 @@ def scenario_and_variant(text: str) -> tuple[str, str]:
     return (scenario, variant) if is_scenario else (text, "")
 
 
+def check_names(scenarios: Sequence[str], implementations: Sequence[str]) -> None:
+    """Check that each run has a directory of its own.
+
+    Raises:
+        CarpioError: two would have the same; carries the remedy.
+    """
+    for texts, name_of in ((scenarios, _folder), (implementations, _stem)):
+        seen: dict[str, str] = {}
+        for text in texts:
+            other = seen.setdefault(name_of(text), text)
+            if texts.count(text) > 1:
+                raise CarpioError(f"{text} is named twice; name it once")
+            if other != text:
+                what = f"{other} and {text} would both be called {name_of(text)}"
+                raise CarpioError(f"{what}; rename one of the files")
+
+
+def place_of(scenario: str, implementation: str) -> str:
+    """Return the directory of a run, below that of the comparison."""
+    return f"{_folder(scenario)}/{_stem(implementation)}"
+
+
+def _stem(implementation: str) -> str:
+    return Path(implementation).stem
+
+
 def _folder(text: str) -> str:
     scenario, variant = scenario_and_variant(text)
     return "-".join(filter(None, (Path(scenario).stem, variant)))
@@ -130,7 +158,7 @@ def run_all(
     runs = []
     for scenario in scenarios:
         for implementation in implementations:
-            place = f"{_folder(scenario)}/{Path(implementation).stem}"
+            place = place_of(scenario, implementation)
             result, failure = None, ""
             try:
                 result = play(scenario, implementation, directory / place)

@@ -11,7 +11,15 @@ from typing import Final
 from carpio.errors import CarpioError
 from carpio.lab.cage import is_inside, run_inside
 from carpio.lab.court import Verdict
-from carpio.lab.play import Progress, add_arguments, chosen, play, tell
+from carpio.lab.play import (
+    Progress,
+    add_arguments,
+    check_absent,
+    chosen,
+    directories_of,
+    play,
+    tell,
+)
 from carpio.lab.result import Result
 from carpio.lab.scenario import Scenario, read_scenario, scenario_path
 
@@ -23,6 +31,7 @@ SUMMARY: Final = (
 )
 STORY: Final = "demo"
 PROOF: Final = "bare-address"
+PROOF_DIRECTORY: Final = "proof"
 ABOUT_JUDGING_S: Final = 2.0
 DAEMONS: Final = ("carpio", "ucarp")
 
@@ -42,6 +51,8 @@ def demo(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     options = parser.parse_args(arguments)
     scenario = chosen(read_scenario(scenario_path(STORY)), options, parser)
     check_tools(peers_for(scenario, {"": options.daemon}))
+    if options.out:
+        check_absent((options.out / PROOF_DIRECTORY, *directories_of(options.out, options.repeat)))
     if not is_inside():
         out = options.out or Path(tempfile.mkdtemp(prefix="carpio-demo-"))
         return run_inside(("demo", *arguments, *(() if options.out else ("--out", str(out)))))
@@ -60,7 +71,7 @@ def _demo(scenario: Scenario, options: argparse.Namespace) -> int:
     about_s = (scenario.about_s + ABOUT_JUDGING_S) * options.repeat
     progress = Progress(proof.about_s + about_s)
     progress.say("proving that the judge can fail: no daemon, then the address bare on a NIC")
-    progress.say(prove_the_judge(proof, options.out / "proof"))
+    progress.say(prove_the_judge(proof, options.out / PROOF_DIRECTORY))
     results = play(scenario, options.repeat, run_options, progress.say)
     return tell(results, options.out, as_json=options.json)
 

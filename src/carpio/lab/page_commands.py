@@ -7,13 +7,14 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Final
 
 from carpio.errors import CarpioError
 from carpio.lab.cage import is_inside, run_inside
 from carpio.lab.pages import write_pages
-from carpio.lab.play import Progress, check_implementation
+from carpio.lab.play import Progress, check_absent, check_implementation
 from carpio.lab.result import Outcome, Result, read_result
 from carpio.lab.scenario import FULL, SHORT, Scenario, read_scenario, scenario_path
 
@@ -78,15 +79,23 @@ def compare(arguments: list[str], parser: argparse.ArgumentParser) -> int:
 
 def _check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """End the command, or raise CarpioError, for what is wrong before anything is built."""
+    from carpio.lab.compare import check_names, place_of
     from carpio.lab.html import templates
     from carpio.lab.topology import check_installed
 
     templates()
     check_installed(("ip", "tcpdump", "nft"))
-    for name in options.impl.split(","):
+    names = options.impl.split(",")
+    for name in names:
         check_implementation(name, parser)
     for name in options.scenario:
         _read(name, options)
+    try:
+        check_names(options.scenario, names)
+    except CarpioError as error:
+        parser.error(str(error))
+    if options.out:
+        check_absent(options.out / place_of(*run) for run in product(options.scenario, names))
 
 
 def _read(name: str, options: argparse.Namespace) -> Scenario:
@@ -136,8 +145,6 @@ def _compare(options: argparse.Namespace, command: str) -> int:
         def say(text: str) -> None:
             progress.say(f"{name}, {implementation}: {text}")
 
-        if directory.exists():
-            raise CarpioError(f"{directory} exists; choose another --out")
         scenario = _read(name, options)
         implementations = _by_host(name, scenario, implementation)
         run_options = Options(

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from carpio.errors import CarpioError, PlatformError
+from carpio.lab.document import short
 from carpio.lab.result import Outcome, Result
-from carpio.lab.scenario import Scenario
+from carpio.lab.scenario import MAX_FLOOD, Scenario
 
 if TYPE_CHECKING:
     from carpio.lab.run import Options
 
-__all__ = ["Progress", "add_arguments", "check_implementation", "chosen", "play", "tell"]
+__all__ = [
+    "Progress",
+    "add_arguments",
+    "check_absent",
+    "check_implementation",
+    "chosen",
+    "directories_of",
+    "play",
+    "tell",
+]
+
+MOST_DIGITS: Final = 9
 
 
 class Progress:
@@ -39,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where results and captures go")
     parser.add_argument(
         "--flood",
-        type=_count,
+        type=_rate,
         metavar="RATE",
         help="ARP requests, and as many neighbour solicitations, a second for each address;"
         " as the scenario says unless given",
@@ -54,9 +67,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
+        raise argparse.ArgumentTypeError(
+            f"{short(text)} is no number of at most {MOST_DIGITS} digits"
+        )
     return int(text)
+
+
+def _rate(text: str) -> int:
+    if (rate := _count(text)) > MAX_FLOOD:
+        raise argparse.ArgumentTypeError(f"must be 0 to {MAX_FLOOD}")
+    return rate
 
 
 def _positive(text: str) -> int:
@@ -88,6 +109,22 @@ def chosen(
     return scenario if options.events is None else scenario.only(options.events)
 
 
+def directories_of(out: Path, repeat: int) -> list[Path]:
+    """Return where each run goes."""
+    return [out / f"run-{number}" for number in range(1, repeat + 1)]
+
+
+def check_absent(directories: Iterable[Path]) -> None:
+    """Check, before anything is played, that no run would go where something is.
+
+    Raises:
+        CarpioError: one is there; carries the remedy.
+    """
+    for directory in directories:
+        if os.path.lexists(directory):
+            raise CarpioError(f"{directory} exists; choose another --out")
+
+
 def play(
     scenario: Scenario, repeat: int, options: Options, say: Callable[[str], None]
 ) -> list[Result]:
@@ -98,11 +135,10 @@ def play(
     """
     from carpio.lab.run import run_scenario
 
+    directories = directories_of(options.directory, repeat)
+    check_absent(directories)
     results = []
-    for number in range(1, repeat + 1):
-        directory = options.directory / f"run-{number}"
-        if directory.exists():
-            raise CarpioError(f"{directory} exists; choose another --out")
+    for number, directory in enumerate(directories, 1):
         if repeat > 1:
             say(f"{scenario.name}, {number} of {repeat}")
         result = run_scenario(scenario, replace(options, directory=directory), say)

@@ -21,6 +21,7 @@ from carpio.lab.topology_file import read_topology
 
 __all__ = [
     "FULL",
+    "MAX_FLOOD",
     "SHORT",
     "Event",
     "Override",
