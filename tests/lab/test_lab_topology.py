@@ -109,7 +109,7 @@ def test_boot_keeps_the_nic_and_nothing_else(lab: Lab) -> None:
 
 
 def test_failed_command_says_where_and_why(lab: Lab) -> None:
-    with pytest.raises(PlatformError, match=r"on a: .*No such file"):
+    with pytest.raises(PlatformError, match=r"on a ended with status 1: .*No such file"):
         lab["a"].run("cat", "/nonexistent")
 
 

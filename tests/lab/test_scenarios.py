@@ -267,6 +267,36 @@ def test_labs_that_others_may_have_written_down_are_not_believed(tmp_path: Path)
     assert f"{place} is not yours alone; remove it" in done.stderr
 
 
+def write_scenario(file: Path, *actions: str) -> str:
+    """Write one that starts a host, then does something; return its name."""
+    events = (
+        f'[[event]]\ntitle = "event {number}"\ndo = {json.dumps(action)}\nmaster = []\n'
+        'takeover = false\nwatch = "100ms"\nservice = false\n'
+        for number, action in enumerate(("start a", *actions), 1)
+    )
+    file.write_text('title = "mine"\nwhy = "mine"\ntopology = "pair"\n' + "".join(events))
+    return str(file)
+
+
+def test_command_of_a_scenario_that_fails_is_told_with_status_and_output(tmp_path: Path) -> None:
+    need("ip", "tcpdump", "nft")
+    action = "run b sh -c 'echo out; printf \"\\377\"; echo err >&2; exit 3'"
+    run = play(tmp_path / "out", (write_scenario(tmp_path / "x.toml", action),))
+    assert run.status == 1
+    assert run.said.endswith(
+        "carpio lab run: `sh -c 'echo out; printf \"\\377\"; echo err >&2; exit 3'` on b"
+        " ended with status 3: out\n\ufffderr\n"
+    )
+
+
+def test_kernel_that_cannot_delay_is_told_before_the_first_event(tmp_path: Path) -> None:
+    need("ip", "tcpdump", "nft")
+    run = play(tmp_path / "out", (write_scenario(tmp_path / "x.toml", "delay a 20ms"),))
+    cannot = "this kernel cannot delay frames" in run.said
+    assert ("event 1" in run.said) != cannot
+    assert run.status == 1 or not cannot
+
+
 @pytest.mark.parametrize("theirs", ["", "/nowhere/run"])
 def test_labs_are_remembered_in_tmp_where_the_session_has_no_directory(theirs: str) -> None:
     code = "from carpio.lab.cage import private_directory; print(private_directory())"

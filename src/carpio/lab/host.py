@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from carpio.errors import PlatformError
 from carpio.lab.implementation import CONTROL_SOCKET, Carpio, Group, Implementation, Interface, Seat
@@ -15,6 +17,9 @@ from carpio.lab.plan import CablePlan, MachinePlan
 from carpio.lab.process import Child
 
 __all__ = ["Cable", "DaemonProcess", "Host"]
+
+MOST_TOLD: Final = 2000
+"""Characters of the output of a command that failed."""
 
 
 @dataclass(slots=True)
@@ -169,11 +174,21 @@ class Host:
             ("ip", "netns", "exec", self.namespace, *command),
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
         )
         if check and done.returncode:
-            raise PlatformError(f"`{' '.join(command)}` on {self.name}: {done.stderr.strip()}")
+            raise self.failure(command, done)
         return done
+
+    def failure(
+        self, command: Sequence[str], done: subprocess.CompletedProcess[str]
+    ) -> PlatformError:
+        """Return the error that tells how a command ended, and what it said last."""
+        words = (done.stdout + done.stderr).strip()[-MOST_TOLD:] or "it said nothing"
+        status = done.returncode
+        how = f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
+        return PlatformError(f"`{shlex.join(command)}` on {self.name} {how}: {words}")
 
     def spawn(self, *command: str, log: str) -> Child:
         """Start a command on this host; its words go to the file `log` of the host."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from carpio.errors import PlatformError
 
-__all__ = ["clear_port", "delay_port", "lose_at_port", "mute_nic", "unmute_nic"]
+__all__ = ["check_delay", "clear_port", "delay_port", "lose_at_port", "mute_nic", "unmute_nic"]
 
 MUTE_PRIORITY: Final = 300
 """After all others of the host: it is the NIC."""
@@ -41,6 +41,12 @@ def delay_port(switch: str, port: str, seconds: float) -> None:
             f"this kernel cannot delay frames: {done.stderr.strip()}",
             remedy="it needs CONFIG_NET_SCH_NETEM; scenarios without `delay` do not",
         )
+
+
+def check_delay(switch: str, port: str) -> None:
+    """Check that ports can be delayed. Raises PlatformError as `delay_port`."""
+    delay_port(switch, port, 0.001)
+    clear_port(switch, port)
 
 
 def clear_port(switch: str, port: str) -> None:

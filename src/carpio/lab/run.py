@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from carpio.errors import CarpioError
+from carpio.lab.actions import Verb
 from carpio.lab.assess import Evidence, Port, assess
 from carpio.lab.belief import Beliefs
 from carpio.lab.facts import configurations_of, topology_of, versions_of
@@ -22,6 +23,7 @@ from carpio.lab.pages import write_pages
 from carpio.lab.pcap import merge_to_pcapng
 from carpio.lab.peers import Peer, peer_named
 from carpio.lab.plan import Plan
+from carpio.lab.ports import check_delay
 from carpio.lab.probe import DEFAULT_RATE, Probe
 from carpio.lab.result import (
     CapturedPort,
@@ -94,6 +96,8 @@ def run_scenario(scenario: Scenario, options: Options, say: Callable[[str], None
     sysctls = HARDENED if options.sysctls == "hardened" else KERNEL_DEFAULTS
     with _disk_explained(options.directory):
         with Lab(plan=scenario.plan, sysctls=sysctls, out=options.directory) as lab:
+            if scenario.does(Verb.DELAY):
+                check_delay(lab.switch, lab.router.port)
             evidence = _Observation(lab, scenario, peers, options).of_play(say)
         say("judging")
         result = assess(evidence)

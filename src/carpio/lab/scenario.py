@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from carpio.errors import CarpioError, ConfigError
-from carpio.lab.actions import Action, ActionError, parse_action
+from carpio.lab.actions import Action, ActionError, Verb, parse_action
 from carpio.lab.document import Table, read_document, short
 from carpio.lab.peers import peer_named
 from carpio.lab.plan import Interface, Plan
@@ -124,6 +124,10 @@ class Scenario:
             seconds += event.watch_s + sum(action.seconds for action in event.actions)
             seconds += ABOUT_TAKEOVER_S if event.takeover and event.masters else 0.0
         return seconds
+
+    def does(self, verb: Verb) -> bool:
+        """Whether anything of that kind is done in it."""
+        return any(action.verb is verb for event in self.events for action in event.actions)
 
     def only(self, acts: Collection[str]) -> Scenario:
         """Return it with the events of these acts and those that are played always."""

@@ -165,7 +165,9 @@ class Stage:
                 host.run(*forger_command(interface, self._duty(host, 0), action.count))
             case Verb.RUN:
                 control = f"CARPIO_CONTROL={host.directory / CONTROL_SOCKET}"
-                host.run("env", control, f"PATH={_path()}", *action.words)
+                done = host.run("env", control, f"PATH={_path()}", *action.words, check=False)
+                if done.returncode:
+                    raise host.failure(action.words, done)
 
     def _set_trunk(self, name: str, state: str) -> None:
         numbers = {trunk.name: number for number, trunk in enumerate(self.lab.plan.trunks)}
