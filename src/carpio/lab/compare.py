@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ class Table:
 def scenario_and_variant(text: str) -> tuple[str, str]:
     """Split SCENARIO/VARIANT; the variant is empty where none is named."""
     scenario, _, variant = text.rpartition("/")
-    is_scenario = scenario in scenario_names() or Path(scenario).is_file()
+    is_scenario = scenario in scenario_names() or os.path.isfile(scenario)
     return (scenario, variant) if is_scenario else (text, "")
 
 
