@@ -89,7 +89,7 @@ def text_of(error: OSError) -> str:
         errno.EPERM: "choose a file that you may use, or ask whose it is",
         errno.EROFS: "choose a place that can be written to",
         errno.EISDIR: "name a file in it",
-        errno.ENOTDIR: "see that what comes before the last / is a directory",
+        errno.ENOTDIR: "choose another name, or move what is there",
         errno.ENAMETOOLONG: "choose a shorter name",
         errno.ENOSPC: "make room on the disk",
     }
