@@ -57,7 +57,9 @@ def start(lab: Lab, name: str, advskew: int) -> None:
         advbase=1,
         advskew=advskew,
     )
-    (command,) = FrrPeer().commands(Post(directory=host.directory, duties=(duty,)))
+    (command,) = FrrPeer().commands(
+        Post(directory=host.directory, control=host.control, duties=(duty,))
+    )
     host.daemon = host.spawn(*command, log="daemon.log")
 
 

@@ -71,6 +71,7 @@ def duty(*addresses: str, vhid: int = 7, interface: str = "eth0", advskew: int =
 def post(directory: Path, *duties: Duty) -> Post:
     return Post(
         directory=directory,
+        control=directory / "control.sock",
         duties=duties or (duty("10.77.0.100/24", "2001:db8:77::100/64"),),
     )
 

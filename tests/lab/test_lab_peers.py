@@ -15,6 +15,7 @@ SECRET = "do not tell"
 def post(directory: Path, *addresses: str, vhids: tuple[int, ...] = (1,)) -> Post:
     return Post(
         directory=directory,
+        control=directory / "control.sock",
         duties=tuple(
             Duty(
                 vhid=vhid,

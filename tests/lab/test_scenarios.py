@@ -219,6 +219,42 @@ def test_lab_stays_until_it_is_taken_down(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "lab.log").exists()
 
 
+START = """
+title = "The first one starts"
+why = "No more."
+topology = "pair"
+
+[[event]]
+title = "a starts"
+do = "start a"
+master = "a"
+service = false
+"""
+
+
+def test_name_of_the_directory_may_be_long(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    scenario = tmp_path / "start.toml"
+    scenario.write_text(START)
+    out = tmp_path / ("long-" * 24)
+    run = play(out, (str(scenario),))
+    assert (run.status, run.result.problems) == (0, ())
+    assert not list(out.rglob("control.sock"))
+
+
+def test_shell_finds_the_daemon_of_a_lab_in_a_directory_with_a_long_name(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    name = f"test{os.getpid()}l"
+    words = command("up", "pair", "--name", name, "--out", str(tmp_path / ("long-" * 24)))
+    subprocess.run(words, check=True)
+    try:
+        asked = "until carpio status; do sleep 0.1; done"
+        shell = command("shell", "--lab", name, "a", "timeout", "20", "sh", "-c", asked)
+        assert "1@eth0" in subprocess.run(shell, capture_output=True, text=True, check=True).stdout
+    finally:
+        subprocess.run(command("down", name), check=True)
+
+
 def test_files_of_a_lab_that_nobody_wants_go_with_it(tmp_path: Path) -> None:
     need("ip", "tcpdump")
     name = f"test{os.getpid()}t"

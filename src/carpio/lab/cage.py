@@ -26,8 +26,7 @@ from types import FrameType
 from typing import Final
 
 from carpio.errors import PlatformError
-from carpio.lab.namespaces import ip
-from carpio.lab.topology import INSIDE
+from carpio.lab.namespaces import INSIDE, ip
 
 __all__ = [
     "is_inside",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import subprocess
@@ -11,8 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from carpio.errors import PlatformError
-from carpio.lab.implementation import CONTROL_SOCKET, Carpio, Group, Implementation, Interface, Seat
-from carpio.lab.namespaces import add_namespace, ip, ip_batch, remove_namespace
+from carpio.lab.implementation import (
+    CONTROL_SOCKET,
+    Carpio,
+    Group,
+    Implementation,
+    Interface,
+    Seat,
+    control_inside,
+)
+from carpio.lab.namespaces import INSIDE, add_namespace, ip, ip_batch, remove_namespace
 from carpio.lab.plan import CablePlan, MachinePlan
 from carpio.lab.process import Child
 
@@ -100,6 +109,13 @@ class Host:
         self.addresses: tuple[Interface, ...] = plan.cables[0].addresses
         self.directory = directory / plan.name
         self.directory.mkdir()
+        self.control = (
+            control_inside(self.namespace)
+            if os.environ.get(INSIDE)
+            else self.directory / CONTROL_SOCKET
+        )
+        """Where a daemon with a control socket is to make it."""
+        self.control.parent.mkdir(parents=True, exist_ok=True)
         self.daemon: Child | None = None
         self.companions: list[Child] = []
         """Further processes of the implementation, where it needs some."""
@@ -215,9 +231,9 @@ class Host:
 
     def start_carpio(self, toml: str) -> DaemonProcess:
         """Start the carpio daemon with a configuration given as text."""
-        command = Carpio().command_for(toml, self.directory)
+        command = Carpio().command_for(toml, self.directory, self.control)
         self.daemon = self.spawn(*command, log="daemon.log")
-        return DaemonProcess(self.daemon, self.directory / CONTROL_SOCKET)
+        return DaemonProcess(self.daemon, self.control)
 
     def pull_cable(self, network: str = "") -> None:
         """Take the switch port down."""

@@ -25,11 +25,14 @@ __all__ = [
     "Seat",
     "Ucarp",
     "carpio_command",
+    "control_inside",
     "write_secret",
 ]
 
 Interface: TypeAlias = IPv4Interface | IPv6Interface
 CONTROL_SOCKET = "control.sock"
+SOCKETS = Path("/run/carpio-lab")
+"""Of the place of a lab: the name of a socket must be short, the directory of a lab may not be."""
 CONFIG_FILE = "carpio.toml"
 PASSPHRASE_FILE = "passphrase"  # noqa: S105 - a file name
 
@@ -82,6 +85,11 @@ def carpio_command() -> Path:
     return command
 
 
+def control_inside(namespace: str) -> Path:
+    """Return the control socket of the host with that namespace, in a place of its own."""
+    return SOCKETS / namespace / CONTROL_SOCKET
+
+
 @dataclass(frozen=True, slots=True)
 class Carpio:
     """The daemon of this installation. `options` are further top-level lines of TOML."""
@@ -109,11 +117,16 @@ class Carpio:
         )
         return self.command_for("\n".join(lines) + "\n", seat.directory)
 
-    def command_for(self, toml: str, directory: Path) -> tuple[str, ...]:
-        """Return the command line for a configuration given as text."""
+    def command_for(
+        self, toml: str, directory: Path, control: Path | None = None
+    ) -> tuple[str, ...]:
+        """Return the command line for a configuration given as text.
+
+        The socket `control` lies in the directory unless said.
+        """
         file = directory / CONFIG_FILE
         file.write_text(toml)
-        control = directory / CONTROL_SOCKET
+        control = control or directory / CONTROL_SOCKET
         return (str(carpio_command()), "daemon", "--config", str(file), "--control", str(control))
 
 

@@ -5,11 +5,12 @@ A host has an empty daemon; the groups come with its jail, in one of the two for
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from carpio.lab.implementation import CONTROL_SOCKET, Carpio, carpio_command, write_secret
+from carpio.lab.implementation import Carpio, carpio_command, write_secret
 from carpio.lab.plan import Interface
 from carpio.lab.post import Command, Duty, Post
 
@@ -47,15 +48,18 @@ class JailsPeer:
     is_vrrp: bool = False
 
     def commands(self, post: Post) -> Sequence[Command]:
-        (daemon,) = (
-            Carpio().command_for(f"preempt = {str(post.preempt).lower()}\n", post.directory),
-        )
+        preempt = f"preempt = {str(post.preempt).lower()}\n"
+        daemon = Carpio().command_for(preempt, post.directory, post.control)
         file = post.directory / "jail.conf"
         write_secret(file, "\n".join(self._file(post.duties)) + "\n")
-        script = SCRIPT.format(carpio=carpio_command(), daemon=" ".join(daemon), file=file)
+        script = SCRIPT.format(
+            carpio=shlex.quote(str(carpio_command())),
+            daemon=shlex.join(daemon),
+            file=shlex.quote(str(file)),
+        )
         return (
             (
-                *("env", f"CARPIO_CONTROL={post.directory / CONTROL_SOCKET}"),
+                *("env", f"CARPIO_CONTROL={post.control}"),
                 f"CARPIO_JAIL_STATE={post.directory / 'jails'}",
                 *("sh", "-c", script),
             ),

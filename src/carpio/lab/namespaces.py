@@ -21,6 +21,7 @@ from pathlib import Path
 from carpio.errors import PlatformError
 
 __all__ = [
+    "INSIDE",
     "add_namespace",
     "free_prefix",
     "ip",
@@ -31,6 +32,8 @@ __all__ = [
     "socket_in",
 ]
 
+INSIDE = "CARPIO_LAB_INSIDE"
+"""Set in a place in which an ordinary user may do everything (`cage`)."""
 NAMESPACE_DIRECTORY = Path("/run/netns")
 NAME = re.compile(r"cl-(?P<process>\d+)-(?P<number>\d+)-\w+")
 CLONE_NEWNET = 0x40000000

@@ -71,7 +71,7 @@ class CarpioPeer:
                 f"advskew = {duty.advskew}",
                 f"addresses = [{addresses}]",
             ]
-        return (Carpio().command_for("\n".join(lines) + "\n", post.directory),)
+        return (Carpio().command_for("\n".join(lines) + "\n", post.directory, post.control),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Post:
     """All that a peer must know to serve on a host."""
 
     directory: Path
+    control: Path
+    """The socket of a daemon that has one."""
     duties: tuple[Duty, ...]
     preempt: bool = True
     options: tuple[str, ...] = ()

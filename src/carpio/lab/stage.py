@@ -18,7 +18,7 @@ from typing import Final, assert_never
 from carpio.lab.actions import Action, Verb
 from carpio.lab.forger import forger_command
 from carpio.lab.host import Host
-from carpio.lab.implementation import CONTROL_SOCKET, carpio_command
+from carpio.lab.implementation import carpio_command
 from carpio.lab.namespaces import ip, pids_in
 from carpio.lab.observe import AdvertWatch, Awaited
 from carpio.lab.peers import WITH_CONTROL, Duty, Peer, Post
@@ -164,7 +164,7 @@ class Stage:
             case Verb.FORGE:
                 host.run(*forger_command(interface, self._duty(host, 0), action.count))
             case Verb.RUN:
-                control = f"CARPIO_CONTROL={host.directory / CONTROL_SOCKET}"
+                control = f"CARPIO_CONTROL={host.control}"
                 done = host.run("env", control, f"PATH={_path()}", *action.words, check=False)
                 if done.returncode:
                     raise host.failure(action.words, done)
@@ -194,6 +194,7 @@ class Stage:
         count = len(self._groups_of(host))
         post = Post(
             directory=host.directory,
+            control=host.control,
             duties=tuple(self._duty(host, number) for number in range(count)),
             preempt=self.scenario.preempt,
             options=self.scenario.options,
@@ -209,7 +210,7 @@ class Stage:
         if self.peers[host.name].name not in WITH_CONTROL:
             return
         count = len(self._groups_of(host))
-        control = ("--control", str(host.directory / CONTROL_SOCKET))
+        control = ("--control", str(host.control))
         command = str(carpio_command())
         deadline = time.monotonic() + PROMOTE_TIMEOUT_S
         while time.monotonic() < deadline:

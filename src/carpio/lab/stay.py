@@ -27,7 +27,7 @@ from typing import Final
 from carpio.errors import CarpioError
 from carpio.lab.actions import parse_action
 from carpio.lab.cage import is_inside, private_directory, run_in_place_of, start_inside
-from carpio.lab.implementation import CONTROL_SOCKET, carpio_command
+from carpio.lab.implementation import carpio_command, control_inside
 from carpio.lab.observe import AdvertWatch
 from carpio.lab.peers import peer_named
 from carpio.lab.play import check_implementation
@@ -238,12 +238,13 @@ def _shell(arguments: list[str]) -> int:
         raise CarpioError(f"lab {lab.name} has no {options.host}; one of {', '.join(lab.hosts)}")
     command = options.command or [os.environ.get("SHELL", "/bin/sh")]
     path = f"{carpio_command().parent}:{os.environ.get('PATH', os.defpath)}"
+    namespace = f"{lab.prefix}-{options.host}"
     environment = (
-        f"CARPIO_CONTROL={lab.directory / options.host / CONTROL_SOCKET}",
+        f"CARPIO_CONTROL={control_inside(namespace)}",
         f"CARPIO_LAB_HOST={options.host}",
         f"PATH={path}",
     )
-    inside = ("ip", "netns", "exec", f"{lab.prefix}-{options.host}", "env", *environment, *command)
+    inside = ("ip", "netns", "exec", namespace, "env", *environment, *command)
     try:
         return run_in_place_of(lab.pid, inside)
     except KeyboardInterrupt:

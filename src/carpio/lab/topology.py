@@ -25,6 +25,7 @@ from carpio.errors import PlatformError
 from carpio.lab.host import DaemonProcess, Host
 from carpio.lab.implementation import Interface
 from carpio.lab.namespaces import (
+    INSIDE,
     add_namespace,
     free_prefix,
     ip,
@@ -48,8 +49,6 @@ __all__ = [
 ]
 
 ROUTER = "router"
-INSIDE = "CARPIO_LAB_INSIDE"
-"""Set in a place in which an ordinary user may do everything (`cage`)."""
 SHARED_ADDRESSES: tuple[Interface, ...] = (
     ip_interface("10.77.0.100/24"),
     ip_interface("2001:db8:77::100/64"),
