@@ -93,6 +93,16 @@ def evidence(tmp_path: Path, *frames: tuple[int, bytes], canaries: int = 1) -> E
     )
 
 
+def test_implementation_that_ended_by_itself_makes_a_run_wrong(tmp_path: Path) -> None:
+    observed = evidence(tmp_path, *ADVERTS)
+    (played,) = observed.played
+    told = "a: carpio ended with status 2: no such key"
+    result = assess(replace(observed, played=(replace(played, problems=(told,)),)))
+    assert result.outcome is Outcome.WRONG
+    assert result.events[0].problems[0] == told
+    assert result.problems[0] == f"a starts: {told}"
+
+
 def test_run_without_problems_whose_canaries_were_seen_is_right(tmp_path: Path) -> None:
     result = assess(evidence(tmp_path, *ADVERTS, (START - S, CANARY), (START + S, arp())))
     assert (result.outcome, result.problems) == (Outcome.RIGHT, ())

@@ -248,11 +248,77 @@ def test_shell_finds_the_daemon_of_a_lab_in_a_directory_with_a_long_name(tmp_pat
     words = command("up", "pair", "--name", name, "--out", str(tmp_path / ("long-" * 24)))
     subprocess.run(words, check=True)
     try:
-        asked = "until carpio status; do sleep 0.1; done"
-        shell = command("shell", "--lab", name, "a", "timeout", "20", "sh", "-c", asked)
+        shell = command("shell", "--lab", name, "a", "carpio", "status")
         assert "1@eth0" in subprocess.run(shell, capture_output=True, text=True, check=True).stdout
     finally:
         subprocess.run(command("down", name), check=True)
+
+
+def a_script(directory: Path, text: str) -> Path:
+    """Write a command file."""
+    file = directory / "mine.sh"
+    file.write_text(text)
+    return file
+
+
+def test_implementation_that_ends_by_itself_is_told_at_once(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    broken = a_script(tmp_path, "echo no licence found\nexit 3\n")
+    scenario = tmp_path / "start.toml"
+    scenario.write_text(START.replace('"start a"', '["start a", "start b"]'))
+    run = play(tmp_path / "out", (str(scenario), "--impl", f"b={broken}"))
+    why = "a starts: b: mine.sh ended with status 3: no licence found"
+    assert (run.status, run.result.problems) == (1, (why,))
+    assert why in (tmp_path / "out" / "run-1" / "report.md").read_text()
+
+
+def test_nobody_waits_for_a_master_whose_daemon_has_ended(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    scenario = tmp_path / "start.toml"
+    scenario.write_text('options = ["rubbish = 1"]\n' + START)
+    run = play(tmp_path / "out", (str(scenario),))
+    told = run.result.problems[0]
+    assert told.startswith("a starts: a: carpio ended with status 2: ")
+    assert "rubbish" in told
+    assert run.result.duration_s < 10.0
+
+
+@pytest.mark.parametrize(
+    "played",
+    [
+        pytest.param(("sh -c 'sleep 30 & exit 0'", "wait 100ms"), id="becomes-a-daemon"),
+        pytest.param(("exec sleep 30", "run a pkill -KILL -x sleep"), id="is-killed-by-a-command"),
+        pytest.param(("exec sleep 30", "stop a"), id="is-stopped"),
+        pytest.param(("exec sleep 30", "kill a"), id="is-killed"),
+        pytest.param(("exec sleep 30", "crash a"), id="loses-power"),
+        pytest.param(("exec sleep 30", "freeze a"), id="stands-still"),
+    ],
+)
+def test_implementation_that_had_to_end_is_no_problem(
+    played: tuple[str, str], tmp_path: Path
+) -> None:
+    need("ip", "tcpdump")
+    program, then = played
+    scenario = tmp_path / "start.toml"
+    nobody = START.replace('master = "a"', "master = []")
+    scenario.write_text(nobody.replace('"start a"', f'["start a", "wait 300ms", "{then}"]'))
+    run = play(tmp_path / "out", (str(scenario), "--impl", str(a_script(tmp_path, program))))
+    assert run.result.problems == ()
+
+
+def test_lab_whose_implementation_ends_at_once_is_not_up(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    broken = a_script(tmp_path, "echo no licence found\nexit 3\n")
+    name = f"test{os.getpid()}b"
+    words = command("up", "pair", "--name", name, "--impl", str(broken))
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "carpio lab up: the lab did not come up: a: mine.sh ended with status 3: no licence found\n"
+    )
+    assert list(tmp_path.iterdir()) == [broken]
+    assert eventually_gone(tmp_path)
 
 
 def test_files_of_a_lab_that_nobody_wants_go_with_it(tmp_path: Path) -> None:

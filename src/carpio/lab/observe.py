@@ -40,6 +40,8 @@ BUFFER_KIB = 32768
 SETTLE_S = 0.2
 """Given to tcpdump to empty its ring before it is ended."""
 HEARING_LIMIT_S = 10.0
+LOOK_S = 0.2
+"""Between looks whether a wait is in vain."""
 ECHO_REQUEST = "(icmp[icmptype] == icmp-echo or (ip6 proto 58 and ip6[40] == 128))"
 HOST_FILTER = f"inbound or {ECHO_REQUEST}"
 ROUTER_FILTER = f"inbound and not ether src {FLOOD_MAC.hex(':')}"
@@ -202,12 +204,14 @@ class AdvertWatch:
                 return True
         return False
 
-    def wait_for_all(self, wanted: set[Awaited], timeout_s: float) -> bool:
-        """Wait until all were heard, bow-outs left out; False when too late."""
+    def wait_for_all(
+        self, wanted: set[Awaited], timeout_s: float, is_in_vain: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Wait until all were heard, bow-outs left out; False when too late, or in vain."""
         deadline = time.monotonic() + timeout_s
         missing = set(wanted)
-        while missing and (left := deadline - time.monotonic()) > 0:
-            for (host, network), advert in self._next(left):
+        while missing and (left := deadline - time.monotonic()) > 0 and not is_in_vain():
+            for (host, network), advert in self._next(min(left, LOOK_S)):
                 if not advert.is_bow_out:
                     for family in (int(advert.family), None):
                         missing.discard((host, network, advert.vhid, family))

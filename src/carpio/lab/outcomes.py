@@ -2,8 +2,8 @@
 
 A *problem* is something that must not be: a wrong claim, a claim by a host that is not master, the
 wrong master, a takeover before the protocol's limit, no answer at the end, a neighbour that came
-to believe a wrong MAC. A *remark* is a target of time that was missed; a busy machine can cause
-it, so it does not make a run wrong.
+to believe a wrong MAC, an implementation that ended by itself. A *remark* is a target of time that
+was missed; a busy machine can cause it, so it does not make a run wrong.
 """
 
 from __future__ import annotations
@@ -173,6 +173,7 @@ def _gap_seen(address: str, gap: Gap, played: Played, takeover: _Takeover | None
 
 
 def _problems(findings: Findings, event: Event, played: Played) -> Iterable[str]:
+    yield from played.problems
     yield from _lies(findings, event, is_traffic=False)
     if not played.event.known:
         yield from _lies(findings, event, is_traffic=True)

@@ -16,6 +16,8 @@ from carpio.errors import PlatformError
 __all__ = ["Child"]
 
 POLL_S = 0.005
+LONGEST_LINE = 300
+"""Characters of a log's line that are told."""
 
 
 class Child:
@@ -48,6 +50,21 @@ class Child:
         """Everything that it said so far."""
         with self.log_path.open("rb") as source:
             return source.read().decode(errors="replace")
+
+    @property
+    def ending(self) -> str:
+        """How it ended, with the last line of its log; nothing while it runs."""
+        code = self._popen.poll()
+        if code is None:
+            return ""
+        how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
+        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        return f"{how}: {lines[-1][:LONGEST_LINE]}" if lines else how
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status (negative: the signal); None while it runs."""
+        return self._popen.poll()
 
     def cpu_seconds(self) -> float:
         """Return the processor time that it used so far (0 once it has ended)."""
@@ -110,3 +127,10 @@ class Child:
     def cont(self) -> None:
         """Let it run on (SIGCONT)."""
         self.send(signal.SIGCONT)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time one
+        return f"signal {number}"

@@ -24,6 +24,7 @@ from carpio.lab.observe import AdvertWatch, Awaited
 from carpio.lab.peers import WITH_CONTROL, Duty, Peer, Post
 from carpio.lab.plan import GroupPlan
 from carpio.lab.ports import clear_port, delay_port, lose_at_port, mute_nic, unmute_nic
+from carpio.lab.process import Child
 from carpio.lab.scenario import Event, Override, Scenario
 from carpio.lab.topology import Lab
 
@@ -34,7 +35,16 @@ TAKEOVER_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 5.0
 PROMOTE_TIMEOUT_S: Final = 5.0
 POLL_S: Final = 0.02
+SETTLE_S: Final = 1.0
+"""Given to what has no control socket to fail."""
+UP_TIMEOUT_S: Final = 10.0
 PASSPHRASE: Final = "carpio lab"  # noqa: S105 - guards a lab only
+
+
+ORDERED: Final = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
+"""Status of a shell whose program was told to leave, or killed."""
+ENDING: Final = (Verb.STOP, Verb.KILL, Verb.CRASH, Verb.BOOT, Verb.REBOOT)
+"""Ends what runs on a host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,8 @@ class Played:
     start_ns: int
     acted_ns: int
     end_ns: int
+    problems: tuple[str, ...] = ()
+    """Of implementations that ended, which nobody had stopped or killed."""
 
 
 @dataclass(slots=True)
@@ -58,11 +70,18 @@ class Stage:
     """By host."""
     started_ns: dict[str, list[int]] = field(default_factory=dict)
     """When each host began to listen."""
+    _serving: dict[str, list[Child]] = field(default_factory=dict)
+    """By host: what nobody stopped or killed since it was started."""
+    _ended: list[str] = field(default_factory=list)
+    """Problems of the event that is played."""
+    _commanded: set[str] = field(default_factory=set)
+    """Hosts on which it ran a command."""
 
     def play(self, tell: Callable[[Event], None]) -> tuple[Played, ...]:
         """Play all events in order; `tell` is called before each."""
         starts: list[int] = []
         acted: list[int] = []
+        problems: list[tuple[str, ...]] = []
         for event in self.scenario.events:
             tell(event)
             self.watch.forget()
@@ -71,10 +90,60 @@ class Stage:
                 self.do(action)
             acted.append(time.time_ns())
             if event.takeover and event.masters:
-                self.watch.wait_for_all(self._wanted(event), TAKEOVER_TIMEOUT_S)
+                self._wait_for_takeover(event)
             time.sleep(event.watch_s)
+            problems.append(self.ended())
         ends = (*starts[1:], time.time_ns())
-        return tuple(map(Played, self.scenario.events, starts, acted, ends))
+        return tuple(map(Played, self.scenario.events, starts, acted, ends, problems))
+
+    def _wait_for_takeover(self, event: Event) -> None:
+        """Wait until the new masters were heard; not for one whose implementation has ended."""
+
+        def has_ended() -> bool:
+            self._look()
+            return any(
+                told.startswith(f"{host}: ") for told in self._ended for host in event.masters
+            )
+
+        self.watch.wait_for_all(self._wanted(event), TAKEOVER_TIMEOUT_S, has_ended)
+
+    def wait_until_up(self) -> tuple[str, ...]:
+        """Wait until all that was started listens or had time to fail; return what ended."""
+        sockets = [
+            self.lab[name].control
+            for name in self._serving
+            if self.peers[name].name in WITH_CONTROL
+        ]
+        settled = time.monotonic() + (0.0 if len(sockets) == len(self._serving) else SETTLE_S)
+        deadline = time.monotonic() + UP_TIMEOUT_S
+        while time.monotonic() < deadline:
+            self._look()
+            is_settled = time.monotonic() > settled and all(one.exists() for one in sockets)
+            if self._ended or is_settled:
+                break
+            time.sleep(POLL_S)
+        return self.ended()
+
+    def ended(self) -> tuple[str, ...]:
+        """Return a problem for each implementation that ended by itself; each is told once."""
+        self._look()
+        told, self._ended = tuple(self._ended), []
+        self._commanded.clear()
+        return told
+
+    def _look(self) -> None:
+        """Note what has ended by itself."""
+        for name, children in self._serving.items():
+            for child in [child for child in children if not child.is_running]:
+                children.remove(child)
+                if not self._is_meant(name, child.status or 0):
+                    self._ended.append(f"{name}: {self.peers[name].name} {child.ending}")
+
+    def _is_meant(self, host: str, status: int) -> bool:
+        """Whether an end was ordered by a command, or only that of who started a daemon."""
+        if host in self._commanded and (status <= 0 or status in ORDERED):
+            return True
+        return status == 0 and bool(pids_in(self.lab[host].namespace))
 
     def _wanted(self, event: Event) -> set[Awaited]:
         """Return the adverts that show the takeover: of each family where each is an election."""
@@ -109,6 +178,9 @@ class Stage:
                 assert_never(action.verb)
 
     def _do_life(self, verb: Verb, host: Host) -> None:
+        if verb in ENDING:
+            self._look()
+            self._serving.pop(host.name, None)
         match verb:
             case Verb.START:
                 self._start(host)
@@ -164,10 +236,16 @@ class Stage:
             case Verb.FORGE:
                 host.run(*forger_command(interface, self._duty(host, 0), action.count))
             case Verb.RUN:
-                control = f"CARPIO_CONTROL={host.control}"
-                done = host.run("env", control, f"PATH={_path()}", *action.words, check=False)
-                if done.returncode:
-                    raise host.failure(action.words, done)
+                self._run(host, action.words)
+
+    def _run(self, host: Host, words: tuple[str, ...]) -> None:
+        """Run a command; it may stop or kill what runs on the host."""
+        self._look()
+        self._commanded.add(host.name)
+        control = f"CARPIO_CONTROL={host.control}"
+        done = host.run("env", control, f"PATH={_path()}", *words, check=False)
+        if done.returncode:
+            raise host.failure(words, done)
 
     def _set_trunk(self, name: str, state: str) -> None:
         numbers = {trunk.name: number for number, trunk in enumerate(self.lab.plan.trunks)}
@@ -204,6 +282,7 @@ class Stage:
         commands = self.peers[host.name].commands(post)
         children = [host.spawn(*command, log="daemon.log") for command in commands]
         host.daemon, host.companions = children[0], children[1:]
+        self._serving[host.name] = list(children)
 
     def _promote(self, host: Host) -> None:
         """Make a carpio host MASTER of all its groups as soon as it can be; others come in time."""

@@ -140,7 +140,7 @@ def _start(
     try:
         while not ready.exists():
             if child.poll() is not None or time.monotonic() > deadline:
-                raise CarpioError(f"the lab did not come up: {log.read_text().strip()}")
+                raise CarpioError(f"the lab did not come up: {_said(log)}")
             time.sleep(POLL_S)
         lab = _remember(name, directory, child.pid, is_temporary=is_temporary)
         os.write(held, b"stay")
@@ -151,6 +151,12 @@ def _start(
         raise
     finally:
         os.close(held)
+
+
+def _said(log: Path) -> str:
+    """Return what the lab said before it was given up."""
+    text = log.read_text().strip().removeprefix("carpio lab up: ")
+    return text or f"it said nothing for {READY_LIMIT_S:.0f} s"
 
 
 def _make_empty(directory: Path) -> None:
@@ -199,6 +205,8 @@ def _stay(options: argparse.Namespace) -> int:
                 stage = Stage(lab, watch, Scenario.bare(plan, FULL), peers)
                 for host in plan.hosts:
                     stage.do(parse_action(f"start {host.name}", plan))
+                if ended := stage.wait_until_up():
+                    raise CarpioError("\n".join(ended))
             said = {"prefix": lab.prefix, "hosts": list(lab.hosts)}
             unfinished = options.out / f"{READY}.new"
             unfinished.write_text(json.dumps(said))
