@@ -168,6 +168,59 @@ def test_command_that_plays_it_again_is_quoted() -> None:
     assert _repetition(words) == "carpio lab run 'my scenario.toml' --impl 'a=$HOME/x'"
 
 
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["run", "crash", "--out", "/run/nowhere/out"], "choose another --out"),
+        (["run", "crash", "--out", "/var/run/nowhere/out"], "choose another --out"),
+        (["demo", "--out", "/run/nowhere/out"], "choose another --out"),
+        (["compare", "crash", "--out", "/run/nowhere/out"], "choose another --out"),
+        (["up", "pair", "--out", "/run/nowhere/out"], "choose another --out"),
+    ],
+    ids=" ".join,
+)
+def test_directory_that_no_lab_sees_is_refused(
+    words: list[str], remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 1
+    assert capsys.readouterr().err.endswith(f"/out: a lab does not see what is below /run; {remedy}\n")
+    assert not Path("/run/nowhere").exists()
+
+
+@pytest.fixture
+def hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that no lab sees."""
+    monkeypatch.setattr("carpio.lab.hidden.HIDDEN", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("action", ["run", "up"])
+def test_temporary_directory_that_no_lab_sees_is_refused(
+    action: str,
+    hidden: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(hidden))
+    assert main([action, "crash" if action == "run" else "pair"]) == 1
+    assert "set TMPDIR to another directory, or choose an --out" in capsys.readouterr().err
+    assert list(hidden.iterdir()) == []
+
+
+def test_files_that_no_lab_sees_are_refused(
+    hidden: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = hidden / "mine"
+    file.write_text("")
+    monkeypatch.chdir(hidden)
+    for words in (["run", "mine"], ["up", "mine"]):
+        assert main(words) == 1
+        assert f"mine is {file}: a lab does not see" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["run", "crash", "--impl", "mine"])
+    assert "copy it elsewhere" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("action", ["shell", "down"])
 def test_lab_that_is_not_up_is_told_with_what_starts_one(
     action: str, capsys: pytest.CaptureFixture[str]

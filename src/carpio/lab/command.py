@@ -7,9 +7,7 @@ import os
 import shlex
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -35,6 +33,7 @@ from carpio.lab.scenario import (
     scenario_path,
     topology_names,
 )
+from carpio.lab.workdir import out_or_temporary
 
 __all__ = ["ACTIONS", "inside", "main"]
 
@@ -164,7 +163,7 @@ def _run(arguments: list[str]) -> int:
     if options.out:
         check_absent(directories_of(options.out, options.repeat))
     if not is_inside():
-        out = options.out or Path(tempfile.mkdtemp(prefix=f"carpio-lab-{scenario.name}-"))
+        out = out_or_temporary(options.out, f"carpio-lab-{scenario.name}-")
         return run_inside(("run", *arguments, *(() if options.out else ("--out", str(out)))))
     return _play(scenario, options, _repetition(arguments))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from carpio.lab.play import (
 )
 from carpio.lab.result import Result
 from carpio.lab.scenario import Scenario, read_scenario, scenario_path
+from carpio.lab.workdir import out_or_temporary
 
 __all__ = ["SUMMARY", "demo", "is_blind", "prove_the_judge"]
 
@@ -54,7 +54,7 @@ def demo(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     if options.out:
         check_absent((options.out / PROOF_DIRECTORY, *directories_of(options.out, options.repeat)))
     if not is_inside():
-        out = options.out or Path(tempfile.mkdtemp(prefix="carpio-demo-"))
+        out = out_or_temporary(options.out, "carpio-demo-")
         return run_inside(("demo", *arguments, *(() if options.out else ("--out", str(out)))))
     return _demo(scenario, options)
 

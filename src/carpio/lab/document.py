@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from carpio.errors import ConfigError, text_of
+from carpio.lab.hidden import check_seen
 from carpio.lab.plan import Interface, IpNetwork
 
 __all__ = ["DURATIONS", "Document", "Table", "read_document", "seconds_of", "short"]
@@ -75,7 +76,8 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read a TOML file. Raises ConfigError."""
+    """Read a TOML file. Raises ConfigError, and PlatformError where no lab sees the file."""
+    check_seen(path, "copy it elsewhere")
     try:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -17,6 +16,7 @@ from carpio.lab.pages import write_pages
 from carpio.lab.play import Progress, check_absent, check_implementation
 from carpio.lab.result import Outcome, Result, read_result
 from carpio.lab.scenario import FULL, SHORT, Scenario, read_scenario, scenario_path
+from carpio.lab.workdir import out_or_temporary
 
 __all__ = ["COMPARE_SUMMARY", "REPORT_SUMMARY", "compare", "report"]
 
@@ -71,7 +71,7 @@ def compare(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     options = parser.parse_args(arguments)
     _check(options, parser)
     if not is_inside():
-        out = options.out or Path(tempfile.mkdtemp(prefix="carpio-lab-compare-"))
+        out = out_or_temporary(options.out, "carpio-lab-compare-")
         rest = () if options.out else ("--out", str(out))
         return run_inside(("compare", *arguments, *rest))
     return _compare(options, shlex.join(("carpio", "lab", "compare", *arguments)))

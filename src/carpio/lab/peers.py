@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from carpio.errors import ConfigError, PlatformError, text_of
 from carpio.lab.frr import FrrPeer
+from carpio.lab.hidden import check_seen
 from carpio.lab.implementation import Carpio, Ucarp, write_secret
 from carpio.lab.implementation import Group as UcarpGroup
 from carpio.lab.implementation import Seat as UcarpSeat
@@ -228,7 +229,7 @@ def peer_named(name: str) -> Peer:
     """Return the peer called `name`, or the one of a command file.
 
     Raises:
-        PlatformError: there is neither.
+        PlatformError: there is neither, or no lab sees the file.
         ConfigError: the name is a path, and there is no file that can be read.
     """
     for peer in PEERS:
@@ -238,6 +239,7 @@ def peer_named(name: str) -> Peer:
     if "/" in name:
         _check_readable(path)
     if os.path.isfile(path):  # raises nothing
+        check_seen(path, "copy it elsewhere")
         return CommandFilePeer(path)
     known = ", ".join(peer.name for peer in PEERS)
     raise PlatformError(

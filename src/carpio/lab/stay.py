@@ -16,7 +16,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -34,6 +33,7 @@ from carpio.lab.play import check_implementation
 from carpio.lab.scenario import FULL, Scenario, find_topology
 from carpio.lab.stage import Stage
 from carpio.lab.topology import Lab
+from carpio.lab.workdir import check_out, temporary_directory
 
 __all__ = ["main"]
 
@@ -109,9 +109,10 @@ def _up(arguments: list[str]) -> int:
     if _find(name):
         raise CarpioError(f"lab {name} is up already; carpio lab down {name} ends it")
     if options.out is not None:
+        check_out(options.out)
         lab = _start(name, options.out.absolute(), arguments, is_temporary=False)
     else:
-        directory = Path(tempfile.mkdtemp(prefix=f"carpio-lab-{name}-"))
+        directory = temporary_directory(f"carpio-lab-{name}-")
         try:
             words = (*arguments, "--out", str(directory))
             lab = _start(name, directory, words, is_temporary=True)
