@@ -230,6 +230,23 @@ def test_lab_that_is_not_up_is_told_with_what_starts_one(
     assert "lab nowhere is not up" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "needed"), [("carpio", "nftables"), ("ucarp", "ucarp")])
+def test_lab_does_not_come_up_without_its_tools(
+    name: str,
+    needed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for tool in ("ip", "tcpdump", "unshare", *(() if name == "carpio" else ("nft",))):
+        (tmp_path / tool).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["up", "pair", "--impl", name]) == 1
+    assert capsys.readouterr().err == (
+        f"carpio lab up: the lab needs {needed}; apt-get install --no-install-recommends {needed}\n"
+    )
+
+
 def test_name_of_a_lab_is_no_path() -> None:
     with pytest.raises(SystemExit) as raised:
         main(["up", "pair", "--name", "../pair"])

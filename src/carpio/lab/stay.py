@@ -30,6 +30,7 @@ from carpio.lab.implementation import carpio_command, control_inside
 from carpio.lab.observe import AdvertWatch
 from carpio.lab.peers import peer_named
 from carpio.lab.play import check_implementation
+from carpio.lab.run import check_tools
 from carpio.lab.scenario import FULL, Scenario, find_topology
 from carpio.lab.stage import Stage
 from carpio.lab.topology import Lab
@@ -103,6 +104,8 @@ def _up(arguments: list[str]) -> int:
     if options.impl != NOTHING:
         check_implementation(options.impl, parser)
     plan = find_topology(options.topology)
+    if options.impl != NOTHING:
+        check_tools({host.name: peer_named(options.impl) for host in plan.hosts})
     name = options.name or plan.name
     if is_inside():
         return _stay(options)
