@@ -183,7 +183,9 @@ def test_directory_that_no_lab_sees_is_refused(
     words: list[str], remedy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 1
-    assert capsys.readouterr().err.endswith(f"/out: a lab does not see what is below /run; {remedy}\n")
+    assert capsys.readouterr().err.endswith(
+        f"/out: a lab does not see what is below /run; {remedy}\n"
+    )
     assert not Path("/run/nowhere").exists()
 
 

@@ -30,6 +30,17 @@ SIDE_BY_SIDE = 3
 AS_ORDINARY_USER = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 """Not root to whoever asks, but still the owner of the files of whoever runs the tests."""
 PATIENCE_S = 60.0
+START = """
+title = "The first one starts"
+why = "No more."
+topology = "pair"
+
+[[event]]
+title = "a starts"
+do = "start a"
+master = "a"
+service = false
+"""
 
 
 def those_to_pass() -> list[tuple[str, ...]]:
@@ -173,14 +184,14 @@ def eventually_gone(directory: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
     need("ip", "tcpdump")
     out = str(tmp_path / "out")
     before = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
     run = subprocess.Popen(
         # background jobs of a shell ignore SIGINT, and what they start does
-        ("env", "--default-signal=INT", *command("run", "graceful", "--short", "--out", out)),
+        ("env", "--default-signal=INT,HUP", *command("run", "graceful", "--short", "--out", out)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -194,6 +205,60 @@ def test_interrupted_run_leaves_no_process_behind(number: signal.Signals, tmp_pa
     run.stderr.close()
     assert eventually_gone(tmp_path)
     assert (set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()) <= before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_interrupted_run_leaves_no_directory_that_nobody_asked_for(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    need("ip", "tcpdump")
+    run = subprocess.Popen(
+        ("env", "--default-signal=INT,HUP", *command("run", "graceful", "--short")),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert run.stderr is not None
+    while "both start" not in run.stderr.readline():
+        assert run.poll() is None
+    assert list(tmp_path.iterdir())
+    run.send_signal(number)
+    assert run.wait(PATIENCE_S) == 128 + number
+    run.stderr.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_leaves_a_temporary_directory_only_with_results(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    scenario = tmp_path / "start.toml"
+    scenario.write_text(START.replace("start a", "run a false"))
+    run = command("run", str(scenario))
+    assert subprocess.run(run, env=environment, check=False).returncode == 1
+    assert list(tmp_path.iterdir()) == [scenario]
+    scenario.write_text(START)
+    subprocess.run(run, env=environment, check=True)
+    assert len(list(tmp_path.glob("carpio-lab-start-*/run-1/result.json"))) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_up_that_is_interrupted_leaves_no_directory_behind(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    need("ip", "tcpdump")
+    words = command("up", "pair", "--name", f"test{os.getpid()}i")
+    up = subprocess.Popen(
+        ("env", "--default-signal=HUP", *words),
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    while len(processes_of(tmp_path)) < 3:
+        assert up.poll() is None
+    up.send_signal(number)
+    assert up.wait(PATIENCE_S) == 128 + number
+    assert eventually_gone(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_lab_stays_until_it_is_taken_down(tmp_path: Path) -> None:
@@ -217,19 +282,6 @@ def test_lab_stays_until_it_is_taken_down(tmp_path: Path) -> None:
         lab("down", name)
     assert eventually_gone(tmp_path)
     assert (tmp_path / "out" / "lab.log").exists()
-
-
-START = """
-title = "The first one starts"
-why = "No more."
-topology = "pair"
-
-[[event]]
-title = "a starts"
-do = "start a"
-master = "a"
-service = false
-"""
 
 
 def test_name_of_the_directory_may_be_long(tmp_path: Path) -> None:

@@ -19,19 +19,21 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from carpio.errors import PlatformError
 from carpio.lab.namespaces import INSIDE, ip
 
 __all__ = [
     "is_inside",
+    "leave_on_signals",
     "prepare_place",
     "private_directory",
+    "restore_signals",
     "run_in_place_of",
     "run_inside",
     "start_inside",
@@ -43,6 +45,9 @@ CAPABILITY_VERSION_3: Final = 0x20080522
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWPID = 0x20000, 0x10000000, 0x40000000, 0x20000000
 USER_NAMESPACE: Final = ("--user", "--map-current-user", "--keep-caps")
+Signals: TypeAlias = dict[
+    signal.Signals, Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+]
 LEAVE_S: Final = 10.0
 INTERRUPTED_S: Final = 2.0
 """Given to a place that was interrupted together with us."""
@@ -67,7 +72,7 @@ def run_inside(arguments: Sequence[str]) -> int:
     child = start_inside(arguments, lifeline)
     os.close(lifeline)
 
-    before = signal.signal(signal.SIGTERM, _leave)
+    before = leave_on_signals()
     try:
         try:
             return _status(child.wait())
@@ -79,9 +84,26 @@ def run_inside(arguments: Sequence[str]) -> int:
         _end(child)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        restore_signals(before)
         os.close(held)
         child.wait()
+
+
+def leave_on_signals() -> Signals:
+    """Let SIGTERM and SIGHUP raise SystemExit; return what they did before.
+
+    Who ignores SIGHUP, as nohup lets a command do, goes on ignoring it.
+    """
+    before: Signals = {signal.SIGTERM: signal.signal(signal.SIGTERM, _leave)}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, _leave)
+    return before
+
+
+def restore_signals(before: Signals) -> None:
+    """Let signals do again what they did before."""
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -8,11 +8,10 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping
-from types import FrameType
 from typing import Final
 
 from carpio.errors import CarpioError, ConfigError, text_of
-from carpio.lab.cage import is_inside, prepare_place, run_inside
+from carpio.lab.cage import is_inside, leave_on_signals, prepare_place, restore_signals
 from carpio.lab.play import (
     Progress,
     add_arguments,
@@ -33,7 +32,7 @@ from carpio.lab.scenario import (
     scenario_path,
     topology_names,
 )
-from carpio.lab.workdir import out_or_temporary
+from carpio.lab.workdir import run_with_results
 
 __all__ = ["ACTIONS", "inside", "main"]
 
@@ -54,7 +53,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: list[str]) -> int:
     """Do one action; return the exit status."""
     action, arguments = argv[0], argv[1:]
-    handler = signal.signal(signal.SIGTERM, _leave)
+    before = leave_on_signals()
     try:
         if is_inside():
             prepare_place()
@@ -87,7 +86,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        restore_signals(before)
 
 
 def _pages(action: str, arguments: list[str]) -> int:
@@ -96,10 +95,6 @@ def _pages(action: str, arguments: list[str]) -> int:
     if action == "compare":
         return compare(arguments, _Parser(prog="carpio lab compare", description=COMPARE_SUMMARY))
     return report(arguments, _Parser(prog="carpio lab report", description=REPORT_SUMMARY))
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def _list(arguments: list[str]) -> int:
@@ -163,8 +158,8 @@ def _run(arguments: list[str]) -> int:
     if options.out:
         check_absent(directories_of(options.out, options.repeat))
     if not is_inside():
-        out = out_or_temporary(options.out, f"carpio-lab-{scenario.name}-")
-        return run_inside(("run", *arguments, *(() if options.out else ("--out", str(out)))))
+        words = ("run", *arguments)
+        return run_with_results(words, options.out, f"carpio-lab-{scenario.name}-")
     return _play(scenario, options, _repetition(arguments))
 
 

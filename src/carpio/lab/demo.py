@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from carpio.errors import CarpioError
-from carpio.lab.cage import is_inside, run_inside
+from carpio.lab.cage import is_inside
 from carpio.lab.court import Verdict
 from carpio.lab.play import (
     Progress,
@@ -21,7 +21,7 @@ from carpio.lab.play import (
 )
 from carpio.lab.result import Result
 from carpio.lab.scenario import Scenario, read_scenario, scenario_path
-from carpio.lab.workdir import out_or_temporary
+from carpio.lab.workdir import run_with_results
 
 __all__ = ["SUMMARY", "demo", "is_blind", "prove_the_judge"]
 
@@ -54,8 +54,7 @@ def demo(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     if options.out:
         check_absent((options.out / PROOF_DIRECTORY, *directories_of(options.out, options.repeat)))
     if not is_inside():
-        out = out_or_temporary(options.out, "carpio-demo-")
-        return run_inside(("demo", *arguments, *(() if options.out else ("--out", str(out)))))
+        return run_with_results(("demo", *arguments), options.out, "carpio-demo-")
     return _demo(scenario, options)
 
 

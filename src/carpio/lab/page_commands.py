@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from carpio.errors import CarpioError
-from carpio.lab.cage import is_inside, run_inside
+from carpio.lab.cage import is_inside
 from carpio.lab.pages import write_pages
 from carpio.lab.play import Progress, check_absent, check_implementation
 from carpio.lab.result import Outcome, Result, read_result
 from carpio.lab.scenario import FULL, SHORT, Scenario, read_scenario, scenario_path
-from carpio.lab.workdir import out_or_temporary
+from carpio.lab.workdir import run_with_results
 
 __all__ = ["COMPARE_SUMMARY", "REPORT_SUMMARY", "compare", "report"]
 
@@ -71,9 +71,7 @@ def compare(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     options = parser.parse_args(arguments)
     _check(options, parser)
     if not is_inside():
-        out = out_or_temporary(options.out, "carpio-lab-compare-")
-        rest = () if options.out else ("--out", str(out))
-        return run_inside(("compare", *arguments, *rest))
+        return run_with_results(("compare", *arguments), options.out, "carpio-lab-compare-")
     return _compare(options, shlex.join(("carpio", "lab", "compare", *arguments)))
 
 
