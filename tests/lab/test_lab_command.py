@@ -232,6 +232,23 @@ def test_lab_that_is_not_up_is_told_with_what_starts_one(
     assert "lab nowhere is not up" in capsys.readouterr().err
 
 
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of what is remembered of labs."""
+    monkeypatch.setattr("carpio.lab.stay.private_directory", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": 1, "direct', '{"pid": null}', "\xff"])
+def test_what_is_remembered_badly_of_a_lab_is_forgotten(
+    text: str, memory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (memory / "old.json").write_bytes(text.encode("latin-1"))
+    assert main(["down", "old"]) == 1
+    assert "lab old is not up; up: none" in capsys.readouterr().err
+    assert list(memory.iterdir()) == []
+
+
 @pytest.mark.parametrize(("name", "needed"), [("carpio", "nftables"), ("ucarp", "ucarp")])
 def test_lab_does_not_come_up_without_its_tools(
     name: str,

@@ -194,7 +194,9 @@ def _remember(name: str, directory: Path, outside: int, *, is_temporary: bool) -
     private_directory().mkdir(mode=0o700, exist_ok=True)
     _check_ours(private_directory())
     remembered = {"pid": lab.pid, "directory": str(directory), "temporary": is_temporary}
-    lab.file.write_text(json.dumps(remembered | said))
+    unfinished = lab.file.with_suffix(".new")
+    unfinished.write_text(json.dumps(remembered | said))
+    unfinished.replace(lab.file)
     return lab
 
 
@@ -286,20 +288,30 @@ def _all() -> list[StayingLab]:
     if private_directory().exists():
         _check_ours(private_directory())
     for file in sorted(private_directory().glob("*.json")):
+        lab = _remembered(file)
+        if lab is None:
+            file.unlink(missing_ok=True)
+        elif _is_ours(lab.pid):
+            found.append(lab)
+        else:
+            lab.forget()
+    return found
+
+
+def _remembered(file: Path) -> StayingLab | None:
+    """Return what a file remembers of a lab; None where it cannot be read."""
+    try:
         said = json.loads(file.read_text())
-        lab = StayingLab(
+        return StayingLab(
             name=file.stem,
-            pid=said["pid"],
+            pid=int(said["pid"]),
             directory=Path(said["directory"]),
             prefix=said["prefix"],
             hosts=tuple(said["hosts"]),
             is_temporary=said["temporary"],
         )
-        if _is_ours(lab.pid):
-            found.append(lab)
-        else:
-            lab.forget()
-    return found
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _check_ours(directory: Path) -> None:
