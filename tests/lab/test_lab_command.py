@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -247,6 +248,15 @@ def test_what_is_remembered_badly_of_a_lab_is_forgotten(
     assert main(["down", "old"]) == 1
     assert "lab old is not up; up: none" in capsys.readouterr().err
     assert list(memory.iterdir()) == []
+
+
+def test_lab_that_another_command_builds_is_not_built(
+    memory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (memory / "pair.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert main(["up", "pair"]) == 1
+    assert "lab pair is being built already; choose another --name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "needed"), [("carpio", "nftables"), ("ucarp", "ucarp")])

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from tests.helpers.lab import need
 
+from carpio.lab.cage import private_directory
 from carpio.lab.implementation import carpio_command
 from carpio.lab.process import POLL_S
 from carpio.lab.result import Outcome, Result, read_result
@@ -373,6 +374,18 @@ def test_lab_whose_implementation_ends_at_once_is_not_up(tmp_path: Path) -> None
     assert eventually_gone(tmp_path)
 
 
+def test_of_two_labs_of_one_name_at_once_one_comes_up(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    name = f"test{os.getpid()}n"
+    words = command("up", "pair", "--name", name, "--impl", "none")
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ups = [subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) for _ in range(3)]
+    assert sorted(up.wait(PATIENCE_S) for up in ups) == [0, 1, 1]
+    subprocess.run(command("down", name), env=environment, check=True)
+    assert eventually_gone(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_files_of_a_lab_that_nobody_wants_go_with_it(tmp_path: Path) -> None:
     need("ip", "tcpdump")
     name = f"test{os.getpid()}t"
@@ -384,13 +397,15 @@ def test_files_of_a_lab_that_nobody_wants_go_with_it(tmp_path: Path) -> None:
 
 def test_up_that_is_killed_before_the_lab_is_up_leaves_no_process_behind(tmp_path: Path) -> None:
     need("ip", "tcpdump")
-    words = command("up", "pair", "--name", f"test{os.getpid()}k", "--out", str(tmp_path / "out"))
+    name = f"test{os.getpid()}k"
+    words = command("up", "pair", "--name", name, "--out", str(tmp_path / "out"))
     up = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     while len(processes_of(tmp_path)) < 3:
         assert up.poll() is None
     up.kill()
     up.wait()
     assert eventually_gone(tmp_path)
+    (private_directory() / f"{name}.lock").unlink()  # of no effect without its process
 
 
 @pytest.mark.slow

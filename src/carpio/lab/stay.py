@@ -8,6 +8,7 @@ the lab, and the file is removed by whoever comes next.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import re
@@ -17,8 +18,8 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -109,19 +110,10 @@ def _up(arguments: list[str]) -> int:
     name = options.name or plan.name
     if is_inside():
         return _stay(options)
-    if _find(name):
-        raise CarpioError(f"lab {name} is up already; carpio lab down {name} ends it")
-    if options.out is not None:
-        check_out(options.out)
-        lab = _start(name, options.out.absolute(), arguments, is_temporary=False)
-    else:
-        directory = temporary_directory(f"carpio-lab-{name}-")
-        try:
-            words = (*arguments, "--out", str(directory))
-            lab = _start(name, directory, words, is_temporary=True)
-        except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
-            raise
+    with _reserved(name):
+        if _find(name):
+            raise CarpioError(f"lab {name} is up already; carpio lab down {name} ends it")
+        lab = _started(name, options.out, arguments)
     print(f"lab {name} is up; its files are in {lab.directory}", file=sys.stderr)
     if sys.stdin.isatty() and shutil.which("tmux") and not options.no_tmux:
         return _tmux(lab)
@@ -129,6 +121,40 @@ def _up(arguments: list[str]) -> int:
         print(f"  carpio lab shell --lab {name} {host}", file=sys.stderr)
     print(f"  carpio lab down {name}", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _reserved(name: str) -> Iterator[None]:
+    """Let nobody else build a lab of that name meanwhile; raise CarpioError if somebody does."""
+    private_directory().mkdir(mode=0o700, exist_ok=True)
+    _check_ours(private_directory())
+    file = private_directory() / f"{name}.lock"
+    with file.open("ab") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_current = file.stat().st_ino == os.fstat(held.fileno()).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            is_current = False
+        if not is_current:  # another one holds it, or has just let it go
+            raise CarpioError(f"lab {name} is being built already; choose another --name, or wait")
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def _started(name: str, out: Path | None, arguments: Sequence[str]) -> StayingLab:
+    """Start a lab in the directory that was chosen, or in a temporary one."""
+    if out is not None:
+        check_out(out)
+        return _start(name, out.absolute(), arguments, is_temporary=False)
+    directory = temporary_directory(f"carpio-lab-{name}-")
+    try:
+        words = (*arguments, "--out", str(directory))
+        return _start(name, directory, words, is_temporary=True)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def _start(
@@ -191,8 +217,6 @@ def _remember(name: str, directory: Path, outside: int, *, is_temporary: bool) -
         hosts=tuple(said["hosts"]),
         is_temporary=is_temporary,
     )
-    private_directory().mkdir(mode=0o700, exist_ok=True)
-    _check_ours(private_directory())
     remembered = {"pid": lab.pid, "directory": str(directory), "temporary": is_temporary}
     unfinished = lab.file.with_suffix(".new")
     unfinished.write_text(json.dumps(remembered | said))
