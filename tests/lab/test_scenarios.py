@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from carpio.lab.cage import private_directory
 from carpio.lab.implementation import carpio_command
 from carpio.lab.process import POLL_S
 from carpio.lab.result import Outcome, Result, read_result
-from carpio.lab.scenario import read_scenario, scenario_names, scenario_path
+from carpio.lab.scenario import DIRECTORY, read_scenario, scenario_names, scenario_path
 
 pytestmark = pytest.mark.lab
 
@@ -372,6 +374,44 @@ def test_lab_whose_implementation_ends_at_once_is_not_up(tmp_path: Path) -> None
     )
     assert list(tmp_path.iterdir()) == [broken]
     assert eventually_gone(tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_windows_open_on_a_lab_whatever_its_file_is_called(tmp_path: Path) -> None:
+    need("ip", "tcpdump")
+    topology = tmp_path / f"site.v{os.getpid()} x.toml"
+    topology.write_text((DIRECTORY / "topologies" / "pair.toml").read_text())
+    name = f"site_v{os.getpid()}_x"
+    environment = {**os.environ, "TMUX_TMPDIR": str(tmp_path), "TERM": "xterm"}
+    environment.pop("TMUX", None)
+    terminal, end = pty.openpty()
+    up = subprocess.Popen(
+        command("up", str(topology), "--impl", "none"),
+        env=environment, stdin=end, stdout=end, stderr=end,
+    )  # fmt: skip
+    os.close(end)
+
+    def tmux(*words: str) -> str:
+        done = ("tmux", *words, "-t", f"carpio-lab-{name}")
+        return subprocess.run(
+            done, env=environment, capture_output=True, text=True, check=False
+        ).stdout
+
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        windows: list[str] = []
+        while windows != ["a", "b", "client"]:
+            assert up.poll() is None
+            assert time.monotonic() < deadline
+            windows = tmux("list-windows", "-F", "#W").split()
+        tmux("kill-session")
+        assert up.wait(PATIENCE_S) in (0, 1)
+    finally:
+        up.kill()
+        up.wait()
+        os.close(terminal)
+        tmux("kill-session")
+        subprocess.run(command("down", name), check=True)
 
 
 def test_of_two_labs_of_one_name_at_once_one_comes_up(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -45,6 +46,8 @@ DOWN_LIMIT_S: Final = 15.0
 POLL_S: Final = 0.05
 READY: Final = "ready.json"
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+OTHER: Final = re.compile(r"[^A-Za-z0-9_-]")
+LONGEST_NAME: Final = 64
 NOTHING: Final = "none"
 
 
@@ -107,7 +110,7 @@ def _up(arguments: list[str]) -> int:
     plan = find_topology(options.topology)
     if options.impl != NOTHING:
         check_tools({host.name: peer_named(options.impl) for host in plan.hosts})
-    name = options.name or plan.name
+    name = options.name or _default_name(plan.name)
     if is_inside():
         return _stay(options)
     with _reserved(name):
@@ -116,11 +119,18 @@ def _up(arguments: list[str]) -> int:
         lab = _started(name, options.out, arguments)
     print(f"lab {name} is up; its files are in {lab.directory}", file=sys.stderr)
     if sys.stdin.isatty() and shutil.which("tmux") and not options.no_tmux:
-        return _tmux(lab)
+        try:
+            return _tmux(lab)
+        except subprocess.CalledProcessError as error:
+            print(f"tmux opens no windows: {error.stderr.strip()}", file=sys.stderr)
     for host in lab.hosts:
-        print(f"  carpio lab shell --lab {name} {host}", file=sys.stderr)
-    print(f"  carpio lab down {name}", file=sys.stderr)
+        print(f"  {shlex.join(_shell_words(lab, host))}", file=sys.stderr)
+    print(f"  {shlex.join(('carpio', 'lab', 'down', name))}", file=sys.stderr)
     return 0
+
+
+def _shell_words(lab: StayingLab, host: str, carpio: str = "carpio") -> tuple[str, ...]:
+    return (carpio, "lab", "shell", "--lab", lab.name, host)
 
 
 @contextmanager
@@ -199,6 +209,11 @@ def _make_empty(directory: Path) -> None:
         raise CarpioError(f"{directory}: {error.strerror}; choose another --out") from error
 
 
+def _default_name(topology: str) -> str:
+    """Return the name of a lab of that topology; tmux allows no dots in names, for one."""
+    return OTHER.sub("_", topology).lstrip("_-")[:LONGEST_NAME] or "lab"
+
+
 def _name(text: str) -> str:
     if not NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r}: write letters, digits, - and _")
@@ -248,15 +263,25 @@ def _stay(options: argparse.Namespace) -> int:
 
 
 def _tmux(lab: StayingLab) -> int:
+    """Open a window on each machine; return when it is detached or closed.
+
+    Raises:
+        CalledProcessError: tmux cannot; no session is left.
+    """
     session = f"carpio-lab-{lab.name}"
-    words = [str(carpio_command()), "lab", "shell", "--lab", lab.name]
-    first, *others = lab.hosts
-    subprocess.run(
-        ("tmux", "new-session", "-d", "-s", session, "-n", first, *words, first), check=True
-    )
-    for host in others:
-        subprocess.run(("tmux", "new-window", "-t", session, "-n", host, *words, host), check=True)
-    return subprocess.run(("tmux", "attach", "-t", session), check=False).returncode
+    first, *others = ((host, *_shell_words(lab, host, str(carpio_command()))) for host in lab.hosts)
+    _tmux_does("new-session", "-d", "-s", session, "-n", *first)
+    try:
+        for window in others:
+            _tmux_does("new-window", "-t", f"={session}:", "-n", *window)
+    except subprocess.CalledProcessError:
+        subprocess.run(("tmux", "kill-session", "-t", f"={session}"), check=False)
+        raise
+    return subprocess.run(("tmux", "attach", "-t", f"={session}"), check=False).returncode
+
+
+def _tmux_does(*words: str) -> None:
+    subprocess.run(("tmux", *words), check=True, capture_output=True, text=True)
 
 
 # -- shell and down ------------------------------------------------------------------------------
