@@ -281,6 +281,8 @@ def test_lab_stays_until_it_is_taken_down(tmp_path: Path) -> None:
         )
         assert "10.77.0.254" in {address["local"] for address in shown[0]["addr_info"]}
         assert "1@eth0" in lab("shell", "--lab", name, "a", "carpio", "status")
+        killed = command("shell", "--lab", name, "a", "sh", "-c", "kill -9 $$")
+        assert subprocess.run(killed, check=False).returncode == 128 + signal.SIGKILL
     finally:
         lab("down", name)
     assert eventually_gone(tmp_path)

@@ -217,7 +217,7 @@ def run_in_place_of(pid: int, command: Sequence[str]) -> int:
                 raise PlatformError("enter the lab", errno=ctypes.get_errno())
     if os.geteuid() != 0:
         _keep_capabilities(libc)
-    return subprocess.run(command, check=False).returncode
+    return _status(subprocess.run(command, check=False).returncode)
 
 
 def _keep_capabilities(libc: ctypes.CDLL) -> None:
