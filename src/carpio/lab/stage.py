@@ -39,8 +39,6 @@ SETTLE_S: Final = 1.0
 """Given to what has no control socket to fail."""
 UP_TIMEOUT_S: Final = 10.0
 PASSPHRASE: Final = "carpio lab"  # noqa: S105 - guards a lab only
-
-
 ORDERED: Final = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
 """Status of a shell whose program was told to leave, or killed."""
 ENDING: Final = (Verb.STOP, Verb.KILL, Verb.CRASH, Verb.BOOT, Verb.REBOOT)

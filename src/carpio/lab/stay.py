@@ -41,7 +41,8 @@ from carpio.lab.workdir import check_out, temporary_directory
 __all__ = ["main"]
 
 USAGE: Final = 64
-READY_LIMIT_S: Final = 20.0
+READY_LIMIT_S: Final = 40.0
+"""Longer than a lab waits for its daemons (`Stage.wait_until_up`), on a busy machine."""
 DOWN_LIMIT_S: Final = 15.0
 POLL_S: Final = 0.05
 READY: Final = "ready.json"
