@@ -113,7 +113,7 @@ def test_advskews_grow_by_a_hundred_in_the_order_of_hosts_unless_given(tmp_path:
         ('["left", "right"]', '["right", "right"]', "cannot be used; name one at least, each once"),
         ("[host.c]", "[host.switch]", "x.toml:15: host.switch.cables: 'switch' cannot be the name"),
         ("eth0 lan 10.0.0.3", "lo lan 10.0.0.3", "x.toml:15: host.c.cables: 'lo' is no name of an"),
-        ("eth0 lan 10.0.0.3", "all lan 10.0.0.3", "host.c.cables: 'all' is no name of an interfac"),
+        ("eth0 lan 10.0.0.3", "all lan 10.0.0.3", "host.c.cables: 'all' is no name of an"),
         ("02:00:00:00:00:0a", "00:00:00:00:00:00", "x.toml:8: host.a.cables: 00:00:00:00:00:00 is"),
         (
             "advskew = 7",
