@@ -438,6 +438,13 @@ def test_hosts_without_a_common_group_are_not_explored(run, tmp_path: Path):
     assert "share no group" in outcome.stderr
 
 
+def test_hosts_whose_settings_differ_are_not_explored(run, tmp_path: Path):
+    (tmp_path / "c.toml").write_text(CONFIG.format(advskew=0).replace("10.0.0.1", "10.0.0.2"))
+    outcome = run("sim", "--exhaustive", "a.toml", "c.toml")
+    assert outcome.exit_status == 64
+    assert "1@eth0: address lists differ; make equal what must be" in outcome.stderr
+
+
 def test_an_exploration_needs_two_or_three_hosts(run, tmp_path: Path):
     outcome = run("sim", "--exhaustive", "a.toml", "b.toml", "a.toml", "b.toml")
     assert outcome.exit_status == 64

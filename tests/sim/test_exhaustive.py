@@ -58,7 +58,7 @@ def test_both_families_are_explored_together():
 @pytest.mark.parametrize(
     "horizon",
     [
-        Horizon(deadlines=1, delay=0, in_order=True, is_frugal=True),
+        Horizon(deadlines=2, delay=0, is_frugal=True),
         Horizon(deadlines=2, faults=1, is_frugal=True),
         Horizon(faults=0, is_frugal=True),
     ],

@@ -2,18 +2,17 @@
 
 A state is, for each host, its place: what it is, and which adverts are on their way to it.
 
-While no time passes, what one host does touches another one only by what it says. So of turns that
-say nothing, one after the other, each order is as good: only that one is taken in which the hosts
-come in theirs. From where a turn of one host led, the ones before it have theirs only
-after somebody spoke or time passed.
+While no time passes, what one host does touches another one only by what it says, and by whether
+it listens. So all of which nobody notices anything it does just before others notice what it does
+then, or before time passes: in every other order the same comes of it. Only these are states.
 
 An advert is lost, copied or comes back when it is sent: later is no different.
 
 A complaint depends on who is master, who could be, the ranks, and whose sends fail. Whatever
 changes one of these also says since when a complaint counts, and the latest of that holds, in
-whatever order. So complaints are looked at when time passes. A state that is known with no
-more deadlines met, no more faults, a complaint since as early and a turn of as early a host, is
-known: all that comes of it comes of the other one, and is judged as strictly.
+whatever order. So complaints are looked at when time passes. A state that is known with no more
+deadlines met, no more faults, a complaint since as early and no less that can still be done before
+time passes, is known: all that comes of it comes of the other one, and is judged as strictly.
 
 States are explored by the deadlines that all hosts together have met, then by faults, so that
 few are explored before it is known that they need not be.
@@ -22,47 +21,37 @@ few are explored before it is known that they need not be.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
 
 from carpio.sim.complaints import Complaints, too_long
+from carpio.sim.costs import SINCE_MASK, SINCE_ZERO, Cost, Costs
 from carpio.sim.horizon import Horizon, Progress, Result
-from carpio.sim.places import NEVER, Place, Places, Turn
-from carpio.sim.post import Post
+from carpio.sim.places import NEVER, Call, Choice, Courses, Move, Place, Places
 from carpio.sim.premises import Bounds
-from carpio.sim.reaction import Host
+from carpio.sim.reaction import Advert, Host
 from carpio.sim.stance import Stance, Stances
-from carpio.sim.telling import OnItsWay, told
+from carpio.sim.telling import told
 
 __all__ = ["Economy"]
 
 _BITS: Final = 21
 _MASK: Final = (1 << _BITS) - 1
 """Of the number of a place in the name of a state."""
-_FIELD: Final = 12
-"""Bits of a count in a cost, one of them free."""
-_SINCE_BITS: Final = 48
-_SINCE_ZERO: Final = 1 << (_SINCE_BITS - 2)
-
-_SINCE_MASK: Final = (1 << _SINCE_BITS) - 1
-_COUNT: Final = (1 << (_FIELD - 1)) - 1
 _STATES_TO_TELL: Final = 1_000
 
-Cost: TypeAlias = int
-"""Faults, deadlines in all and of each host, and since when a complaint counts, in one number.
-
-Each in a field of its own with a free bit above it, so that all are compared at once.
-"""
 Known: TypeAlias = dict[int, Cost | tuple[Cost, ...]]
 """The lowest costs of what has a name; no tuple when it is only one."""
-Move: TypeAlias = tuple[int, str, OnItsWay | int | None]
-"""For people: what a host did, and the advert, or how much time passed before."""
+Moves: TypeAlias = tuple[Any, ...]
+"""Nothing, or a pair: moves before, and some more; they are put together only for people."""
+_Begun: TypeAlias = tuple[int, Cost, int, Moves]
+"""On the way to a state: name, cost, since when a complaint counts, and moves."""
 
 
 class _Broken(Exception):
     """Something is; `moves` lead to it from the state that is explored."""
 
-    def __init__(self, what: str, moves: list[Move]) -> None:
+    def __init__(self, what: str, moves: Moves) -> None:
         super().__init__(what)
         self.what = what
         self.moves = moves
@@ -77,34 +66,28 @@ class Economy:
         self._horizon = horizon
         self._bounds = Bounds.of([host.group for host in hosts])
         self._wrong = Complaints(self._bounds).of
-        self._post = Post(horizon)
+        self._costs = costs = Costs(len(hosts), horizon)
         self._places = [
-            Places(number, Stances(host), horizon, self._bounds.echo)
+            Places(number, Stances(host), horizon, costs=costs, echo=self._bounds.echo)
             for number, host in enumerate(hosts)
         ]
+        self._met = [costs.of(number, 1, 0) for number, _ in enumerate(hosts)]
         self._shifts = range(0, _BITS * len(hosts), _BITS)
         self._known: Known = {}
         self._waiting: list[list[deque[tuple[int, Cost]]]] = [
             [deque() for _ in range(horizon.faults + 1)]
             for _ in range(horizon.deadlines * len(hosts) + 1)
         ]
-        self._came: dict[tuple[int, Cost], tuple[int, Cost, list[Move]]] | None = None
+        self._came: dict[tuple[int, Cost], tuple[int, Cost, Moves]] | None = None
         if remembers:
             self._came = {}
         self._now: tuple[int, Cost] = (0, 0)
         self._transitions = 0
-        shifts = range(_SINCE_BITS, _SINCE_BITS + _FIELD * (3 + len(hosts)), _FIELD)
-        *self._deadline_at, self._turn_at, self._sum_at, self._faults_at = shifts
-        guards = [_SINCE_BITS - 1, *(shift + _FIELD - 1 for shift in shifts)]
-        self._guard = sum(1 << guard for guard in guards)
-        self._met = [(1 << at) + (1 << self._sum_at) for at in self._deadline_at]
-        self._kept = ~(_SINCE_MASK | _COUNT << self._turn_at)
-        """Of a cost, what stays."""
 
     def run(self, progress: Progress) -> Result:
         """Search until nothing is left or something is broken."""
         booted = [places.booted() for places in self._places]
-        self._is_news(*self._named(booted, 0, 0))
+        self._note(self._name(booted), SINCE_ZERO, ())
         try:
             for layer in self._waiting:
                 for states in layer:
@@ -112,7 +95,7 @@ class Economy:
         except _Broken as broken:
             if self._came is None:
                 return Economy(self._hosts, self._horizon, remembers=True).run(progress)
-            way = [told(*move) for move in (*self._way(), *broken.moves)]
+            way = [told(*move) for move in (*self._way(), *_in_a_row(broken.moves))]
             return self._result(broken.what, tuple(way))
         return self._result("", ())
 
@@ -133,7 +116,7 @@ class Economy:
             hosts=len(self._hosts),
             states=len(self._known),
             transitions=self._transitions,
-            depth=self._now[1] >> self._sum_at & _COUNT,
+            depth=self._costs.deadlines(self._now[1]),
             together=self._count_together(),
             questions=sum(host.asked for host in self._hosts),
             broken=broken,
@@ -148,140 +131,172 @@ class Economy:
         ]
         together = set()
         for name in self._known:
-            of_all = 0
-            for known, shift in zip(stances, self._shifts, strict=True):
-                of_all |= known[name >> shift & _MASK] << shift
-            together.add(of_all)
+            places = self._of_name(name)
+            if self._next(places):
+                of_all = 0
+                for known, place, shift in zip(stances, places, self._shifts, strict=True):
+                    of_all |= known[place.number] << shift
+                together.add(of_all)
         return len(together)
+
+    # -- names ---------------------------------------------------------------------------------
+
+    def _name(self, places: Iterable[Place]) -> int:
+        name = 0
+        for place, shift in zip(places, self._shifts, strict=True):
+            name |= place.number << shift
+        return name
+
+    def _of_name(self, name: int) -> list[Place]:
+        return [
+            places.all[name >> shift & _MASK]
+            for places, shift in zip(self._places, self._shifts, strict=True)
+        ]
 
     # -- what can happen -----------------------------------------------------------------------
 
     def _explore(self, name: int, cost: Cost) -> None:
-        since = (cost & _SINCE_MASK) - _SINCE_ZERO
-        last = cost >> self._turn_at & _COUNT
-        cost &= self._kept
-        faults = self._horizon.faults - (cost >> self._faults_at)
-        places = [
-            places.all[name >> shift & _MASK]
-            for places, shift in zip(self._places, self._shifts, strict=True)
-        ]
-        for number, place in enumerate(places):
-            for turn in self._places[number].turns(place, has_faults=faults > 0):
-                if turn.faults > faults:
-                    break
-                if number < last and not turn.said:
-                    continue
-                if turn.broken:
-                    raise _Broken(turn.broken, [(number, *told) for told in turn.told])
-                self._take(number, turn, name, places, cost, max(since, turn.since))
-        self._pass(places, cost, since)
-
-    def _take(
-        self, number: int, turn: Turn, name: int, places: list[Place], cost: Cost, since: int
-    ) -> None:
-        """Go to what comes of a turn of one host."""
-        if turn.deadlines:
-            if cost >> self._deadline_at[number] & _COUNT >= self._horizon.deadlines:
-                return
-            cost += self._met[number]
-        cost += turn.faults << self._faults_at
-        if turn.said:
-            then = places.copy()
-            then[number] = turn.place
-            self._say(number, turn, then, cost, since, ())
+        since = (cost & SINCE_MASK) - SINCE_ZERO
+        is_resting = cost & self._costs.rests
+        cost &= self._costs.kept
+        places = self._of_name(name)
+        if is_resting:
+            self._pass(places, cost, since)
             return
-        self._transitions += 1
-        name += turn.place.number - places[number].number << self._shifts[number]
-        cost += (number << self._turn_at) + since + _SINCE_ZERO
-        if self._is_news(name, cost) and self._came is not None:
-            self._remember(name, cost, [(number, *told) for told in turn.told])
-
-    def _say(
-        self,
-        number: int,
-        turn: Turn,
-        places: Sequence[Place],
-        cost: Cost,
-        since: int,
-        before: Sequence[Move],
-    ) -> None:
-        """Send what one host says; `before`: how it came to that, if not by the turn."""
-        faults = self._horizon.faults - (cost >> self._faults_at)
-        up = tuple([place.stance.is_up for place in places])
-        for dispatch in self._post.of(number, turn.said, up, faults):
+        faults = self._horizon.faults - self._costs.faults(cost)
+        courses = [
+            place.courses[faults] or of.courses(place, faults)
+            for of, place in zip(self._places, places, strict=True)
+        ]
+        begun: _Begun = (name, cost, since, ())
+        speak_again = not self._horizon.delay and any(course.reads for course in courses)
+        for number, course in enumerate(courses):
+            for call in course.calls:
+                ready = [begun]
+                if speak_again and call.said:
+                    ready = self._combined(begun, _unheard(number, courses))
+                self._call(number, call, ready)
+        rests = [(number, course.rests) for number, course in enumerate(courses)]
+        for then, spent, start, moves in self._combined(begun, rests):
             self._transitions += 1
-            then = [
-                of.sent(place, letters) if letters else place
-                for of, place, letters in zip(self._places, places, dispatch.letters, strict=True)
+            if then == name and spent == cost:
+                self._pass(places, cost, start)  # as a state it would be known: it is this one
+            else:
+                if start < 0:
+                    start = self._since(self._of_name(then), start)
+                self._note(then, spent + self._costs.rests + start + SINCE_ZERO, moves)
+
+    def _call(self, number: int, call: Call, ready: Iterable[_Begun]) -> None:
+        """Go to what comes of it when one host does what others notice."""
+        at = call.number << self._shifts[number]
+        others = ~(_MASK << self._shifts[number])
+        for name, cost, since, moves in ready:
+            cost += call.cost
+            if self._costs.is_within(cost):
+                if call.broken:
+                    raise _Broken(call.broken, (moves, call.moves))
+                begun = (name & others | at, cost, max(since, call.since), (moves, call.moves))
+                self._say(number, call.said, begun)
+
+    def _combined(
+        self, begun: _Begun, choices: Iterable[tuple[int, Sequence[Choice]]]
+    ) -> list[_Begun]:
+        """Let each of these hosts take one of its choices, in each combination."""
+        guard = self._costs.guard
+        room = self._costs.most | guard
+        found = [begun]
+        for number, options in choices:
+            shift = self._shifts[number]
+            others = ~(_MASK << shift)
+            found = [
+                (
+                    name & others | place << shift,
+                    cost + more,
+                    since if since > later else later,
+                    (before, moves) if moves else before,
+                )
+                for name, cost, since, before in found
+                for place, more, later, moves in options
+                if room - cost - more & guard == guard
             ]
-            start = self._bounds.echo if dispatch.is_lost else since
-            total = cost + (dispatch.faults << self._faults_at)
-            name, total = self._named(then, total, start)
-            if self._is_news(name, total) and self._came is not None:
-                moves = before or [(number, *told) for told in turn.told]
-                self._remember(name, total, [*moves, *dispatch.steps])
+        return found
+
+    def _say(self, number: int, said: tuple[Advert, ...], begun: _Begun) -> None:
+        """Send what one host says."""
+        name, cost, since, moves = begun
+        places = self._of_name(name)
+        if since < 0:
+            since = self._since(places, since)
+        faults = self._horizon.faults - self._costs.faults(cost)
+        arrivals = [
+            (to, self._places[to].arrivals(place, number, said, faults))
+            for to, place in enumerate(places)
+            if said and to != number and place.stance.is_up
+        ]
+        found = self._combined((name, cost, since, moves), arrivals)
+        self._transitions += len(found)
+        for then, spent, start, all_moves in found:
+            self._note(then, spent + start + SINCE_ZERO, all_moves)
+
+    def _since(self, places: Iterable[Place], since: int) -> int:
+        """Forget since when, if nothing is wrong."""
+        return since if self._wrong([place.stance for place in places])[0] else 0
+
+    # -- time ----------------------------------------------------------------------------------
 
     def _pass(self, places: list[Place], cost: Cost, since: int) -> None:
         """Let time pass to each deadline that can be the next one."""
+        wrong = None
+        for number, due in self._next(places):
+            met = cost + self._met[number]
+            if self._costs.is_within(met):
+                wrong = wrong or self._wrong([place.stance for place in places])
+                broken = too_long(wrong, due - since)
+                if broken:
+                    raise _Broken(broken, ((), ((number, "deadline", due),)))
+                self._meet(number, due, places, met, since - due)
+
+    def _next(self, places: Sequence[Place]) -> list[tuple[int, int]]:
+        """Return hosts that can be the next one to meet its deadline when time passes, and when."""
         dues = [place.due for place in places]
         first = min(dues)
         patience = min([place.patience for place in places])
         if not 0 < first <= patience or first == NEVER:
-            return
-        horizon = self._horizon
-        latest = min(first + horizon.lateness, patience)
-        wrong = self._wrong([place.stance for place in places])
-        for number, due in enumerate(dues):
-            if horizon.lateness < due <= latest and (
-                cost >> self._deadline_at[number] & _COUNT < horizon.deadlines
-            ):
-                broken = too_long(wrong, due - since)
-                if broken:
-                    raise _Broken(broken, [(number, "deadline", due)])
-                self._meet(number, due, places, cost + self._met[number], since - due)
+            return []
+        lateness = self._horizon.lateness
+        latest = min(first + lateness, patience)
+        return [(number, due) for number, due in enumerate(dues) if lateness < due <= latest]
 
     def _meet(self, number: int, passed: int, places: list[Place], cost: Cost, since: int) -> None:
         """Let time pass, and one host meet its deadline."""
         later = [of.later(place, passed) for of, place in zip(self._places, places, strict=True)]
-        move: Move = (number, "deadline", passed)
-        for turn in self._places[number].met(later[number]):
-            if turn.broken:
-                raise _Broken(turn.broken, [move])
-            total = cost + (turn.faults << self._faults_at)
-            if total >> self._faults_at <= self._horizon.faults:
-                later[number] = turn.place
-                self._say(number, turn, later, total, max(since, turn.since), [move])
+        moves: Moves = ((), ((number, "deadline", passed),))
+        for call in self._places[number].met(later[number]):
+            if call.broken:
+                raise _Broken(call.broken, moves)
+            if self._costs.is_within(cost + call.cost):
+                later[number] = self._places[number].all[call.number]
+                begun = (self._name(later), cost + call.cost, max(since, call.since), moves)
+                self._say(number, call.said, begun)
 
     # -- what is known ---------------------------------------------------------------------------
 
-    def _named(self, places: Sequence[Place], cost: Cost, since: int) -> tuple[int, Cost]:
-        """Return the name of a state, and its cost; forget since when, if nothing is wrong."""
-        if since < 0 and not self._wrong([place.stance for place in places])[0]:
-            since = 0
-        name = 0
-        for place, shift in zip(places, self._shifts, strict=True):
-            name |= place.number << shift
-        return name, cost + since + _SINCE_ZERO
-
-    def _is_news(self, name: int, cost: Cost) -> bool:
+    def _note(self, name: int, cost: Cost, moves: Moves) -> None:
         """Note a state, if it is not known with a cost as low; it is to be explored then."""
         found = self._known.get(name)
         if found is None:
             self._known[name] = cost
         else:
-            guard = self._guard
+            guard = self._costs.guard
             others = found if isinstance(found, tuple) else (found,)
             for other in others:
                 if ((cost | guard) - other) & guard == guard:
-                    return False
+                    return
             left = [one for one in others if ((one | guard) - cost) & guard != guard]
             self._known[name] = (*left, cost) if left else cost
-        self._waiting[cost >> self._sum_at & _COUNT][cost >> self._faults_at].append((name, cost))
-        return True
-
-    def _remember(self, name: int, cost: Cost, moves: list[Move]) -> None:
-        assert self._came is not None  # noqa: S101 - told by the caller
-        self._came.setdefault((name, cost), (*self._now, moves))
+        self._waiting[self._costs.deadlines(cost)][self._costs.faults(cost)].append((name, cost))
+        if self._came is not None:
+            self._came.setdefault((name, cost), (*self._now, moves))
 
     # -- for people ------------------------------------------------------------------------------
 
@@ -291,7 +306,23 @@ class Economy:
         at = self._now
         came = self._came or {}
         while at in came:
-            *before, steps = came[at]
-            moves[:0] = steps
-            at = (before[0], before[1])
+            name, cost, steps = came[at]
+            moves[:0] = _in_a_row(steps)
+            at = (name, cost)
         return moves
+
+
+def _unheard(number: int, courses: Sequence[Courses]) -> list[tuple[int, Sequence[Choice]]]:
+    """Return how others can hear what they have yet to hear of a host, before it speaks again."""
+    return [
+        (to, course.reads[number]) for to, course in enumerate(courses) if number in course.reads
+    ]
+
+
+def _in_a_row(moves: Moves) -> list[Move]:
+    """Put moves together."""
+    parts: list[tuple[Move, ...]] = []
+    while moves:
+        moves, part = moves
+        parts.append(part)
+    return [move for part in reversed(parts) for move in part]

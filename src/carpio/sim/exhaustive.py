@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from operator import ge, itemgetter, le
+from operator import ge, le
 from typing import Final, NamedTuple, TypeAlias
 
 from carpio.core.engine import Engine
@@ -135,11 +135,21 @@ class _Exploration:
             states=len(self._known),
             transitions=self._transitions,
             depth=depth,
-            together=len({world.hosts for world in self._known}),
+            together=len({world.hosts for world in self._known if self._can_wait(world)}),
             questions=sum(host.asked for host in self._hosts),
             broken=broken,
             way=way,
         )
+
+    def _can_wait(self, world: World) -> bool:
+        """Whether time can pass to some deadline."""
+        dues = [one.due for one in world.hosts if one.due is not None]
+        first = min(dues, default=0)
+        oldest = max((one.age for one in world.flight), default=0)
+        latest = first + self._horizon.lateness
+        if world.flight:
+            latest = min(latest, self._horizon.delay - oldest)
+        return first > 0 and any(self._horizon.lateness < due <= latest for due in dues)
 
     def _is_news(self, world: World, left: Budget) -> bool:
         """Note a state; False when it was reached with as much left, or more."""
@@ -167,19 +177,39 @@ class _Exploration:
     # -- what can happen -----------------------------------------------------------------------
 
     def _steps(self, world: World, left: Budget) -> Iterator[Step]:
+        for step in self._all_steps(world, left):
+            if step.broken or not self._is_too_early(world, step):
+                yield step
+
+    def _is_too_early(self, world: World, step: Step) -> bool:
+        """Whether a host speaks before others have heard what it said before."""
+        if self._horizon.delay:
+            return False
+        unheard = sum(one.sender == step.host for one in world.flight)
+        if not unheard or step.what == "gets twice":
+            return False
+        return sum(one.sender == step.host for one in step.world.flight) > unheard
+
+    def _all_steps(self, world: World, left: Budget) -> Iterator[Step]:
         yield from self._messages(world, left)
         yield from self._deadlines(world, left)
         for number, stance in enumerate(world.hosts):
+            if self._must_hear(world, number):
+                continue
             for act, outcome in stance.ends:
                 after = self._after(world, number, outcome, is_fault=True)
                 yield Step(act.value, number, None, after, left, outcome.broken)
         if left[_FAULTS]:
             yield from self._faults(world, _one_less(left, _FAULTS))
 
+    def _must_hear(self, world: World, number: int) -> bool:
+        """Whether adverts that take no time arrive before anything else is done to a host."""
+        return not self._horizon.delay and any(one.to == number for one in world.flight)
+
     def _messages(self, world: World, left: Budget) -> Iterator[Step]:
         before = None
         for number, message in enumerate(world.flight):
-            if before is not None and self._is_behind(message, before):
+            if message == before:
                 continue
             before = message
             rest = world._replace(flight=world.flight[:number] + world.flight[number + 1 :])
@@ -195,12 +225,6 @@ class _Exploration:
                 lost = self._settled(rest._replace(calm=self._bounds.echo))
                 fewer = left if self._horizon.losses is None else _one_less(left, _LOSSES)
                 yield Step("does not get", to, message, lost, fewer, "")
-
-    def _is_behind(self, message: Message, before: Message) -> bool:
-        """Whether another one in the sorted flight stands for this one, or comes first."""
-        if self._horizon.in_order:
-            return message[:2] == before[:2]
-        return message == before
 
     def _deadlines(self, world: World, left: Budget) -> Iterator[Step]:
         lateness = self._horizon.lateness
@@ -233,6 +257,8 @@ class _Exploration:
 
     def _faults(self, world: World, left: Budget) -> Iterator[Step]:
         for number, stance in enumerate(world.hosts):
+            if self._must_hear(world, number):
+                continue
             for act in self._horizon.kinds:
                 outcome = stance.fault(act)
                 if outcome is None:
@@ -244,7 +270,7 @@ class _Exploration:
             if message == before or Act.ECHO not in self._horizon.kinds:
                 continue
             before = message
-            flight = self._sorted((*world.flight, message))
+            flight = tuple(sorted((*world.flight, message)))
             yield Step("gets twice", message.to, message, world._replace(flight=flight), left, "")
             sender = world.hosts[message.sender]
             if sender.is_up:
@@ -263,17 +289,11 @@ class _Exploration:
         if outcome.said:
             others = [to for to, one in enumerate(hosts) if to != number and one.is_up]
             said = [Message(to, number, 0, advert) for advert in outcome.said for to in others]
-            flight = self._sorted((*flight, *said))
+            flight = tuple(sorted((*flight, *said)))
         calm = self._bounds.echo if hosts[number].is_mute and not stance.is_mute else world.calm
         start = calm if is_fault or outcome.is_change else world.start
         hosts = (*hosts[:number], stance, *hosts[number + 1 :])
         return self._settled(World(hosts, flight, calm, start))
-
-    def _sorted(self, flight: tuple[Message, ...]) -> tuple[Message, ...]:
-        """Sort, so that equal flights are equal; where it counts, each pair's in their order."""
-        if self._horizon.in_order:
-            return tuple(sorted(flight, key=itemgetter(0, 1)))
-        return tuple(sorted(flight))
 
     def _settled(self, world: World) -> World:
         """Forget since when, if there is nothing to complain of."""

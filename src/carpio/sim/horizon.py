@@ -26,9 +26,11 @@ class Horizon:
     lateness: int = 20_000_000
     """Deadlines within this time are met in any order: longer than the turns after a bow-out."""
     delay: int = 500_000_000
-    """An advert takes at most so long; 0: it arrives before time passes."""
-    in_order: bool = False
-    """Adverts of one host to another one do not overtake each other."""
+    """An advert takes at most so long.
+
+    0: it arrives before time passes, its sender says more, or a fault of its hearer begins or ends;
+    what is due at the same moment is done before it arrives, or after.
+    """
     is_frugal: bool = False
     """Of orders that come to the same explore only one."""
 
@@ -42,7 +44,7 @@ class Horizon:
         """Return what can be explored in minutes with so many hosts."""
         if hosts < 3:
             return cls()
-        return cls(losses=1, delay=0, in_order=True)
+        return cls(delay=0, is_frugal=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Result:
     depth: int
     """Steps of the longest of the shortest ways; if it was frugal, deadlines of all hosts."""
     together: int
-    """Different ones of what the hosts are, whatever is on its way."""
+    """Different ones of what the hosts are when time can pass, whatever is on its way."""
     questions: int
     """Different ones that were put to the engine."""
     broken: str = ""

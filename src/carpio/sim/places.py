@@ -1,42 +1,71 @@
 """One host with the adverts on their way to it, and all that it can do next.
 
 Equal places of a host are one object, and what it can do there is reckoned once. Of what it can do
-only that is kept which ends differently, or costs less.
+only that is kept which ends differently, or costs less: whole courses of turns until others
+notice something (`calls`), and those of which they notice nothing until time passes (`rests`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
 
+from carpio.sim.costs import Cost, Costs
 from carpio.sim.horizon import Horizon
+from carpio.sim.post import Letter, fates
 from carpio.sim.reaction import Act, Advert
 from carpio.sim.stance import Outcome, Stance, Stances
 
-__all__ = ["NEVER", "NOWHEN", "Letter", "Place", "Places", "Told", "Turn"]
+__all__ = ["NEVER", "NOWHEN", "Call", "Choice", "Courses", "Move", "Place", "Places"]
 
 NEVER: Final = 1 << 62
 """Later than all."""
 NOWHEN: Final = -(1 << 62)
 """Earlier than all."""
 
-
-class Letter(NamedTuple):
-    """An advert on its way."""
-
-    sender: int
-    age: int
-    advert: Advert
+Move: TypeAlias = tuple[int, str, Letter | int | None]
+"""For people: what a host did, and the advert, or how much time passed before."""
 
 
-Told: TypeAlias = tuple[str, Letter | int | None]
-"""One step of a host, for people: what, and the advert, or the time that passed before."""
+class Choice(NamedTuple):
+    """What can come of one host, as far as others are concerned: not at all, for now."""
+
+    number: int
+    """Of the place where it is then."""
+    cost: Cost
+    since: int
+    """Nothing earlier counts for a complaint."""
+    moves: tuple[Move, ...]
 
 
-class Turn(NamedTuple):
-    """One thing that a host can do while no time passes."""
+class Call(NamedTuple):
+    """What a host can do that others notice."""
+
+    number: int
+    """Of the place where it is then."""
+    cost: Cost
+    since: int
+    """Nothing earlier counts for a complaint."""
+    moves: tuple[Move, ...]
+    said: tuple[Advert, ...]
+    broken: str
+
+
+class Courses(NamedTuple):
+    """All that a host can do before time passes."""
+
+    calls: tuple[Call, ...]
+    """Ends with what others notice, or is broken."""
+    rests: tuple[Choice, ...]
+    """Nobody notices any of it, and afterwards time can pass."""
+    reads: Mapping[int, tuple[Choice, ...]]
+    """Nobody notices any of it, and it ends with the last advert of this sender."""
+
+
+class _Turn(NamedTuple):
+    """One thing that a host can do while no time passes, or several one after the other."""
 
     place: Place
     """What it is then."""
@@ -45,40 +74,46 @@ class Turn(NamedTuple):
     deadlines: int
     faults: int
     said: tuple[Advert, ...]
-    told: tuple[Told, ...]
+    moves: tuple[Move, ...]
     broken: str
+    is_fault: bool = False
+    """It begins or ends."""
 
 
 class Place:
     """One host, and what is on its way to it. To be made by `Places` alone."""
 
     __slots__ = (
-        *("_later", "_met", "_turns", "_with"),
-        *("due", "letters", "number", "patience", "stance"),
+        *("_arrivals", "_later", "_met"),
+        *("courses", "due", "letters", "number", "patience", "stance"),
     )
 
     def __init__(
-        self, number: int, stance: Stance, letters: tuple[Letter, ...], delay: int
+        self, number: int, stance: Stance, letters: tuple[Letter, ...], horizon: Horizon
     ) -> None:
         self.number = number
         self.stance = stance
         self.letters = letters
         self.due = NEVER if stance.due is None else stance.due
-        self.patience = delay - max(one.age for one in letters) if letters else NEVER
+        self.patience = horizon.delay - max(one.age for one in letters) if letters else NEVER
         self._later: dict[int, Place] = {}
-        self._with: dict[tuple[Letter, ...], Place] = {}
-        self._turns: dict[bool, tuple[Turn, ...]] = {}
-        self._met: tuple[Turn, ...] | None = None
+        self._arrivals: dict[tuple[int, tuple[Advert, ...], int], tuple[Choice, ...]] = {}
+        self.courses: list[Courses | None] = [None] * (horizon.faults + 1)
+        """By how many faults may begin, as far as reckoned: see `Places.courses`."""
+        self._met: tuple[Call, ...] | None = None
 
 
 class Places:
     """All places of one host that came up so far."""
 
-    def __init__(self, number: int, stances: Stances, horizon: Horizon, echo: int) -> None:
+    def __init__(
+        self, number: int, stances: Stances, horizon: Horizon, *, costs: Costs, echo: int
+    ) -> None:
         """`echo`: how long a lost advert can have consequences."""
         self._number = number
         self._stances = stances
         self._horizon = horizon
+        self._costs = costs
         self._echo = echo
         self._has_echoes = Act.ECHO in horizon.kinds
         self._known: dict[tuple[Stance, tuple[Letter, ...]], Place] = {}
@@ -86,11 +121,10 @@ class Places:
 
     def of(self, stance: Stance, letters: Iterable[Letter]) -> Place:
         """Return the one place of this host in that stance with these adverts on their way."""
-        by = itemgetter(0) if self._horizon.in_order else None
-        name = (stance, tuple(sorted(letters, key=by)))
+        name = (stance, tuple(sorted(letters)))
         found = self._known.get(name)
         if found is None:
-            found = Place(len(self.all), *name, self._horizon.delay)
+            found = Place(len(self.all), *name, self._horizon)
             self._known[name] = found
             self.all.append(found)
         return found
@@ -107,41 +141,93 @@ class Places:
             found = place._later[passed] = self.of(place.stance.later(passed), letters)
         return found
 
-    def sent(self, place: Place, letters: tuple[Letter, ...]) -> Place:
-        """Return what it is when these too are on their way."""
-        found = place._with.get(letters)
-        if found is None:
-            found = self.of(place.stance, (*place.letters, *letters))
-            place._with[letters] = found
-        return found
+    def arrivals(
+        self, place: Place, sender: int, said: tuple[Advert, ...], faults: int
+    ) -> tuple[Choice, ...]:
+        """Return what it can be when another host says something.
 
-    def turns(self, place: Place, *, has_faults: bool) -> tuple[Turn, ...]:
-        """Return all that it can do now; those that cost no fault come first.
-
-        `has_faults`: some may begin.
+        `faults`: how many may begin.
         """
-        found = place._turns.get(has_faults)
+        name = (sender, said, faults)
+        found = place._arrivals.get(name)
         if found is None:
-            known: dict[object, list[Turn]] = {(place, (), ""): [_nothing(place)]}
-            for turn in self._all_turns(place, has_faults):
-                others = known.setdefault((turn.place, turn.said, turn.broken), [])
-                if not any(_is_as_good(other, turn) for other in others):
-                    others.append(turn)
-            turns = [turn for others in known.values() for turn in others if turn.told]
-            found = place._turns[has_faults] = tuple(sorted(turns, key=attrgetter("faults")))
+            found = place._arrivals[name] = tuple(
+                Choice(
+                    self.of(place.stance, (*place.letters, *fate.letters)).number,
+                    self._costs.of(self._number, 0, fate.faults),
+                    self._echo if fate.is_lost else NOWHEN,
+                    tuple((self._number, *step) for step in fate.steps),
+                )
+                for fate in fates(sender, said, self._horizon, faults)
+            )
         return found
 
-    def met(self, place: Place) -> tuple[Turn, ...]:
-        """Return what can come of its deadline, now."""
+    def courses(self, place: Place, faults: int) -> Courses:
+        """Return all that it can do until others notice or time passes.
+
+        `faults`: how many may begin.
+        """
+        found = place.courses[faults]
+        if found is None:
+            found = place.courses[faults] = self._all_courses(place, faults)
+        return found
+
+    def met(self, place: Place) -> tuple[Call, ...]:
+        """Return what can come of its deadline, now; that it is met is not in the cost."""
         found = place._met
         if found is None:
             has_faults = self._horizon.faults > 0
-            outcome, told = place.stance.deadline, ("deadline", 0)
-            turns = self._turns_of(place, outcome, place.letters, told, has_faults)
-            found = place._met = tuple(turns)
+            outcome = place.stance.deadline
+            turns = self._turns_of(place, outcome, place.letters, ("deadline", 0), has_faults)
+            found = place._met = tuple(self._call(turn) for turn in turns)
         return found
 
-    def _all_turns(self, place: Place, has_faults: bool) -> Iterator[Turn]:
+    def _all_courses(self, place: Place, faults: int) -> Courses:
+        calls, rests = _Best(), _Best()
+        rests.add(_Turn(place, NOWHEN, 0, 0, (), (), ""))
+        reads = {sender: _Best() for sender in self._senders(place)}
+        for begun in rests:
+            for turn in self._turns(begun.place, faults > begun.faults):
+                course = _joined(begun, turn)
+                if course.faults > faults or course.deadlines > self._horizon.deadlines:
+                    continue
+                if self._is_noticed(begun.place, turn):
+                    calls.add(course)
+                    continue
+                rests.add(course)
+                for sender in self._senders(begun.place) - self._senders(turn.place):
+                    reads[sender].add(course)
+        can_wait = [one for one in rests if one.place.due > 0 and one.place.patience > 0]
+        return Courses(
+            tuple(map(self._call, _by_faults(calls))),
+            tuple(map(self._choice, _by_faults(can_wait))),
+            {sender: tuple(map(self._choice, _by_faults(of))) for sender, of in reads.items()},
+        )
+
+    def _is_noticed(self, before: Place, turn: _Turn) -> bool:
+        """Whether it counts for others when it is done.
+
+        What a host says does, that it listens from now on, and where adverts arrive before a fault
+        of their hearer, each fault: it is done before the next one is sent.
+        """
+        if turn.said or turn.broken or (turn.is_fault and not self._horizon.delay):
+            return True
+        return turn.place.stance.is_up and not before.stance.is_up
+
+    def _senders(self, place: Place) -> set[int]:
+        """Return the others whose adverts are on their way."""
+        return {letter.sender for letter in place.letters} - {self._number}
+
+    def _choice(self, turn: _Turn) -> Choice:
+        cost = self._costs.of(self._number, turn.deadlines, turn.faults)
+        return Choice(turn.place.number, cost, turn.since, turn.moves)
+
+    def _call(self, turn: _Turn) -> Call:
+        return Call(*self._choice(turn), turn.said, turn.broken)
+
+    # -- single turns --------------------------------------------------------------------------
+
+    def _turns(self, place: Place, has_faults: bool) -> Iterator[_Turn]:
         stance, letters = place.stance, place.letters
         yield from self._deliveries(place, has_faults)
         due = stance.due
@@ -149,6 +235,8 @@ class Places:
             there = stance.later(due) if due > 0 else stance
             for turn in self._turns_of(place, there.deadline, letters, ("deadline", 0), has_faults):
                 yield turn._replace(deadlines=1)
+        if letters and not self._horizon.delay:
+            return  # they arrive first, or are sent later
         for act, outcome in stance.ends:
             yield from self._turns_of(
                 place, outcome, letters, (act.value, None), has_faults, is_fault=True
@@ -160,16 +248,13 @@ class Places:
                 for turn in self._turns_of(place, begun, letters, told, has_faults, is_fault=True):
                     yield turn._replace(faults=turn.faults + 1)
 
-    def _deliveries(self, place: Place, has_faults: bool) -> Iterator[Turn]:
+    def _deliveries(self, place: Place, has_faults: bool) -> Iterator[_Turn]:
         stance, letters = place.stance, place.letters
         before = None
         for number, letter in enumerate(letters):
-            is_behind = before is not None and (
-                letter.sender == before.sender if self._horizon.in_order else letter == before
-            )
-            before = letter
-            if is_behind:
+            if letter == before:
                 continue
+            before = letter
             rest = (*letters[:number], *letters[number + 1 :])
             advert = letter.advert
             if letter.sender == self._number:
@@ -191,11 +276,11 @@ class Places:
         place: Place,
         outcome: Outcome,
         letters: tuple[Letter, ...],
-        told: Told,
+        told: tuple[str, Letter | int | None],
         has_faults: bool,
         *,
         is_fault: bool = False,
-    ) -> Iterator[Turn]:
+    ) -> Iterator[_Turn]:
         """Yield what comes of something, and the same with adverts that come back to it."""
         stance, since = outcome.stance, NOWHEN
         if place.stance.is_mute and not stance.is_mute:
@@ -204,22 +289,57 @@ class Places:
             since = 0
         said = outcome.said
         letters = letters if stance.is_up else ()
-        yield Turn(self.of(stance, letters), since, 0, 0, said, (told,), outcome.broken)
+        move = (self._number, *told)
+        then = self.of(stance, letters)
+        yield _Turn(then, since, 0, 0, said, (move,), outcome.broken, is_fault)
         if not (has_faults and self._has_echoes and stance.is_up):
             return
         for number in range(1, min(self._horizon.faults, len(said)) + 1):
             for adverts in combinations(said, number):
                 back = [Letter(self._number, 0, advert) for advert in adverts]
                 then = self.of(stance, (*letters, *back))
-                all_told = (told, *(("will hear itself", letter) for letter in back))
-                yield Turn(then, since, 0, number, said, all_told, outcome.broken)
+                moves = (move, *((self._number, "will hear itself", letter) for letter in back))
+                yield _Turn(then, since, 0, number, said, moves, outcome.broken, is_fault)
 
 
-def _nothing(place: Place) -> Turn:
-    return Turn(place, NOWHEN, 0, 0, (), (), "")
+class _Best:
+    """Courses, of which none is as good as another one that ends alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, list[_Turn]] = {}
+        self._all: list[_Turn] = []
+
+    def add(self, course: _Turn) -> None:
+        """Keep it, if none is as good, and only it of those than which it is better."""
+        others = self._known.setdefault((course.place, course.said, course.broken), [])
+        if any(_is_as_good(other, course) for other in others):
+            return
+        others[:] = [other for other in others if not _is_as_good(course, other)]
+        others.append(course)
+        self._all.append(course)
+
+    def __iter__(self) -> Iterator[_Turn]:
+        """Iterate over those that are kept; more may be added meanwhile."""
+        for course in self._all:
+            others = self._known[course.place, course.said, course.broken]
+            if any(course is other for other in others):
+                yield course
 
 
-def _is_as_good(one: Turn, other: Turn) -> bool:
+def _by_faults(courses: Iterable[_Turn]) -> tuple[_Turn, ...]:
+    return tuple(sorted(courses, key=attrgetter("faults")))
+
+
+def _joined(begun: _Turn, turn: _Turn) -> _Turn:
+    return turn._replace(
+        since=max(begun.since, turn.since),
+        deadlines=begun.deadlines + turn.deadlines,
+        faults=begun.faults + turn.faults,
+        moves=(*begun.moves, *turn.moves),
+    )
+
+
+def _is_as_good(one: _Turn, other: _Turn) -> bool:
     """Whether all that comes of the other one comes of this one, and is judged as strictly."""
     return (
         one.faults <= other.faults and one.deadlines <= other.deadlines and one.since <= other.since

@@ -62,6 +62,8 @@ _THEIRS: Final = 1_000_000
 _POINTS: Final = 240
 _CAUSE: Final = "fault"
 _ENOBUFS: Final = 105
+_ENOUGH: Final = 3
+"""More failed sends than these change nothing, nor do good ones before the first failed one."""
 _SOURCES: Final = {Family.IPV4: ip_address("192.0.2.9"), Family.IPV6: ip_address("fe80::9")}
 _ANNOUNCED: Final = AnnouncerMemory((), (), False, 0, 1_000)
 """Nothing is left to announce."""
@@ -408,8 +410,8 @@ class _Witness:
             else (takeover.at - _NOW, int(takeover.trigger), int(takeover.family)),
             refused=group.refusal is not None,
             suppressed=group.is_suppressed,
-            errors=group.send_errors,
-            successes=group.send_successes,
+            errors=min(group.send_errors, _ENOUGH),
+            successes=group.send_successes if group.send_errors else 0,
             shares=tuple((one.cause, one.value) for one in memory.shares),
             crossing_bits=group.crossing_bits,
             is_mute=self._is_mute,

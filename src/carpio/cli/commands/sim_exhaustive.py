@@ -34,9 +34,14 @@ def run(
     limits = {name: value for name, value in given.items() if value is not None}
     tasks = [replace(one, horizon=replace(one.horizon, **limits)) for one in tasks]
     cores = arguments.jobs or len(os.sched_getaffinity(0))
-    found = []
+    found: list[dict[str, object]] = []
     begin = time.monotonic()
-    for task, result in explore_tasks(tasks, cores=cores):
+
+    def wait() -> None:
+        passed = time.monotonic() - begin
+        environment.remark(f"{passed:.0f} s: {len(found)} of {len(tasks)} explorations are done")
+
+    for task, result in explore_tasks(tasks, cores=cores, waiting=wait):
         passed = time.monotonic() - begin
         found.append({"title": task.title, "done_after_s": round(passed, 3)} | asdict(result))
         if not arguments.json:
