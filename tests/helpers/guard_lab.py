@@ -16,7 +16,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from carpio.runtime.guard import Guard, GuardedGroup
@@ -63,6 +63,8 @@ _ETH_P_ALL = 3
 _MARKER = 0x88B5
 """An EtherType for experiments (IEEE 802), which no rule looks at."""
 _PATIENCE = 5.0
+_TIMES = 5
+"""How often a question is asked in that time."""
 
 
 def group(
@@ -266,17 +268,25 @@ class GuardLab:
     def answers(self, *frames: bytes, device: str = "p0") -> list[bytes]:
         """Send `frames` to the host's device; return all that comes back meanwhile.
 
-        The end is told by a question that the host surely answers: who has its own address.
+        The end is told by a question that the host surely answers: who has its own address. When
+        it does not, all is asked again: a kernel answers nobody while its table of neighbours is
+        full, and all namespaces, those of other tests too, share one table.
         """
         wire = self._socket(self.peer, _far_end(device), _ETH_P_ALL)
         _drain(wire)
+        wire.settimeout(_PATIENCE / _TIMES)
         address = {"p0": PARENT4, "q0": "10.78.0.1"}[device]
         asking = f"10.{address.split('.')[1]}.0.{next(self._numbers) % 100 + 110}"
-        for frame in frames:
-            wire.send(frame)
-        wire.send(arp(ether=PEER_MAC, sender_mac=PEER_MAC, sender=asking, target=address))
+        question = arp(ether=PEER_MAC, sender_mac=PEER_MAC, sender=asking, target=address)
         end = IPv4Address(address).packed + PEER_MAC + IPv4Address(asking).packed
-        return _until(wire, end)
+        found: list[bytes] = []
+        for _ in range(_TIMES):
+            for frame in (*frames, question):
+                wire.send(frame)
+            with suppress(TimeoutError):
+                _until(wire, end, found)
+                return found
+        raise AssertionError(f"{address} is not answered for, only {found}")
 
     def arriving(self, *frames: bytes, device: str = "p0", protocol: int) -> list[bytes]:
         """Send `frames` from the peer; return those that pass the host's ingress hook."""
@@ -367,8 +377,9 @@ def _comparable(frames: tuple[bytes, ...]) -> list[bytes]:
     return [*frames, *rewritten, *(frame[:12] + frame[16:] for frame in frames)]
 
 
-def _until(capture: socket.socket, end: bytes) -> list[bytes]:
-    found: list[bytes] = []
+def _until(capture: socket.socket, end: bytes, found: list[bytes] | None = None) -> list[bytes]:
+    """Return all frames before that with `end` in it; also add them to `found`."""
+    found = [] if found is None else found
     while True:
         frame, place = capture.recvfrom(2048)
         if place[2] == socket.PACKET_OUTGOING:
