@@ -145,16 +145,40 @@ HEARS_INTERRUPTS = ("env", "--default-signal=INT")
 """Background jobs of a shell ignore it, and what they start does."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path, number: int):
-    words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "2")
-    search = subprocess.Popen(
+def started(directory: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         (*HEARS_INTERRUPTS, Path(sys.executable).parent / "carpio", *words),
-        cwd=tmp_path,
+        cwd=directory,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_exploration_leaves_no_process_and_no_traceback(tmp_path: Path, number: int):
+    exploration = started(tmp_path, "sim", "--exhaustive", "--jobs", "2")
+    assert exploration.stderr is not None
+    children = Path(f"/proc/{exploration.pid}/task/{exploration.pid}/children")
+    until(lambda: len(children.read_text().split()) > 2)  # the first tracks resources
+    time.sleep(1)
+    if number == signal.SIGINT:
+        os.killpg(exploration.pid, number)
+    else:
+        exploration.send_signal(number)
+    begun = time.monotonic()
+    said = exploration.stderr.read()  # to the end, which comes when no process of it is left
+    assert time.monotonic() - begun < 3
+    assert exploration.wait() == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(number, -number)
+    assert "Traceback" not in said
+    exploration.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path, number: int):
+    words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "2")
+    search = started(tmp_path, *words)
     assert search.stderr is not None
     said = search.stderr.readline()
     assert "of 400 seeds" in said
@@ -173,13 +197,7 @@ def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path
 @pytest.mark.parametrize("after_s", [0, 0.1, 0.3, 0.6])
 def test_an_interrupt_at_the_start_of_a_search_makes_no_traceback(tmp_path: Path, after_s: float):
     words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "4")
-    search = subprocess.Popen(
-        (*HEARS_INTERRUPTS, Path(sys.executable).parent / "carpio", *words),
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    search = started(tmp_path, *words)
     children = Path(f"/proc/{search.pid}/task/{search.pid}/children")
     until(lambda: len(children.read_text().split()) > 1)  # the first tracks resources
     time.sleep(after_s)
