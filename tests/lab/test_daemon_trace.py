@@ -52,6 +52,7 @@ def test_a_failover_and_a_failback_are_replayed_as_they_were(lab: Lab, tmp_path:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert first.carpio("demote", "test", "+240").returncode == 0
     second.wait_for_state("MASTER")
+    first.wait_for_state("BACKUP")  # it hears of that a moment later
     assert first.carpio("demote", "--clear", "test").returncode == 0
     first.wait_for_state("MASTER")
     os.kill(first.daemon.child.pid, 9)
