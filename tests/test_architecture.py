@@ -43,7 +43,7 @@ THIRD_PARTY = {
     "config": {"msgspec", "tomlkit"},
     "control": {"msgspec"},
     "trace": {"msgspec"},
-    "sim": {"distributed"},
+    "sim": {"distributed", "numpy"},
 }
 """What packages with a short list may import from outside: none in wire, core and ports."""
 

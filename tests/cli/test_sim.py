@@ -439,6 +439,25 @@ def test_all_that_two_hosts_can_come_to_is_explored(run):
     assert fewer["states"] < found["states"]
 
 
+def test_where_numpy_is_not_installed_it_says_so_and_finds_the_same(
+    run, tmp_path: Path, monkeypatch
+):
+    third = tmp_path / "c.toml"
+    third.touch(mode=0o600)
+    third.write_text(CONFIG.format(advskew=200))
+    words = ("sim", "--exhaustive", "a.toml", "b.toml", "c.toml", "--faults", "0", "--json")
+    with_it = run(*words)
+    assert (with_it.exit_status, with_it.stderr) == (0, "")
+    monkeypatch.setattr("carpio.sim.exhaustive.find_spec", lambda name: None)
+    without_it = run(*words)
+    assert without_it.exit_status == 0
+    assert "NumPy is not installed" in without_it.stderr
+    assert "pip install 'carpio[exhaustive]'" in without_it.stderr
+    one, other = (json.loads(each.stdout)["explorations"][0] for each in (with_it, without_it))
+    for name in ("hosts", "states", "together", "depth", "questions", "broken"):
+        assert one[name] == other[name]
+
+
 def test_what_is_broken_is_told_with_the_way_to_it(run, monkeypatch):
     rules = dict(RULES[State.MASTER])
     del rules[Trigger.ADVERTISEMENT_BETTER]

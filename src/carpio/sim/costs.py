@@ -53,6 +53,10 @@ class Costs:
         met = (1 << self._deadline_at[host]) + (1 << self._sum_at)
         return deadlines * met + (faults << self._faults_at)
 
+    def is_as_low(self, one: Cost, other: Cost) -> bool:
+        """Return whether nothing of it is more."""
+        return (other | self.guard) - one & self.guard == self.guard
+
     def is_within(self, cost: Cost) -> bool:
         """Return whether it is not too much."""
         return (self.most | self.guard) - cost & self.guard == self.guard

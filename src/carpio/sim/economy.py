@@ -22,30 +22,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from carpio.sim.complaints import Complaints, too_long
 from carpio.sim.costs import SINCE_MASK, SINCE_ZERO, Cost, Costs
 from carpio.sim.horizon import Horizon, Progress, Result
-from carpio.sim.places import NEVER, Call, Choice, Courses, Move, Place, Places
+from carpio.sim.places import NEVER, Call, Choice, Move, Place, Places
+from carpio.sim.post import Sayings
 from carpio.sim.premises import Bounds
-from carpio.sim.reaction import Advert, Host
+from carpio.sim.reaction import Host
 from carpio.sim.stance import Stance, Stances
 from carpio.sim.telling import told
 
 __all__ = ["Economy"]
 
-_BITS: Final = 21
-_MASK: Final = (1 << _BITS) - 1
-"""Of the number of a place in the name of a state."""
+_STANCE_BITS: Final = 21
 _STATES_TO_TELL: Final = 1_000
 
 Known: TypeAlias = dict[int, Cost | tuple[Cost, ...]]
 """The lowest costs of what has a name; no tuple when it is only one."""
-Moves: TypeAlias = tuple[Any, ...]
-"""Nothing, or a pair: moves before, and some more; they are put together only for people."""
-_Begun: TypeAlias = tuple[int, Cost, int, Moves]
-"""On the way to a state: name, cost, since when a complaint counts, and moves."""
+Moves: TypeAlias = tuple[Move, ...]
+_Begun: TypeAlias = tuple[int, Cost, int, Moves, Moves]
+"""On the way to a state: name, cost, since when a complaint counts, moves before and after."""
 
 
 class _Broken(Exception):
@@ -67,12 +65,19 @@ class Economy:
         self._bounds = Bounds.of([host.group for host in hosts])
         self._wrong = Complaints(self._bounds).of
         self._costs = costs = Costs(len(hosts), horizon)
+        sayings = Sayings()
         self._places = [
-            Places(number, Stances(host), horizon, costs=costs, echo=self._bounds.echo)
+            Places(
+                number,
+                Stances(host),
+                horizon,
+                costs=costs,
+                sayings=sayings,
+                echo=self._bounds.echo,
+            )
             for number, host in enumerate(hosts)
         ]
         self._met = [costs.of(number, 1, 0) for number, _ in enumerate(hosts)]
-        self._shifts = range(0, _BITS * len(hosts), _BITS)
         self._known: Known = {}
         self._waiting: list[list[deque[tuple[int, Cost]]]] = [
             [deque() for _ in range(horizon.faults + 1)]
@@ -87,7 +92,9 @@ class Economy:
     def run(self, progress: Progress) -> Result:
         """Search until nothing is left or something is broken."""
         booted = [places.booted() for places in self._places]
-        self._note(self._name(booted), SINCE_ZERO, ())
+        first = sum(place.at for place in booted)
+        self._known[first] = SINCE_ZERO
+        self._waiting[0][0].append((first, SINCE_ZERO))
         try:
             for layer in self._waiting:
                 for states in layer:
@@ -95,7 +102,7 @@ class Economy:
         except _Broken as broken:
             if self._came is None:
                 return Economy(self._hosts, self._horizon, remembers=True).run(progress)
-            way = [told(*move) for move in (*self._way(), *_in_a_row(broken.moves))]
+            way = [told(*move) for move in (*self._way(), *broken.moves)]
             return self._result(broken.what, tuple(way))
         return self._result("", ())
 
@@ -124,34 +131,19 @@ class Economy:
         )
 
     def _count_together(self) -> int:
-        numbers: list[dict[Stance, int]] = [{} for _ in self._places]
-        stances = [
-            [known.setdefault(place.stance, len(known)) for place in places.all]
-            for known, places in zip(numbers, self._places, strict=True)
-        ]
         together = set()
+        numbers: list[dict[Stance, int]] = [{} for _ in self._places]
         for name in self._known:
             places = self._of_name(name)
             if self._next(places):
                 of_all = 0
-                for known, place, shift in zip(stances, places, self._shifts, strict=True):
-                    of_all |= known[place.number] << shift
+                for known, place in zip(numbers, places, strict=True):
+                    of_all = of_all << _STANCE_BITS | known.setdefault(place.stance, len(known))
                 together.add(of_all)
         return len(together)
 
-    # -- names ---------------------------------------------------------------------------------
-
-    def _name(self, places: Iterable[Place]) -> int:
-        name = 0
-        for place, shift in zip(places, self._shifts, strict=True):
-            name |= place.number << shift
-        return name
-
     def _of_name(self, name: int) -> list[Place]:
-        return [
-            places.all[name >> shift & _MASK]
-            for places, shift in zip(self._places, self._shifts, strict=True)
-        ]
+        return [places.at(name) for places in self._places]
 
     # -- what can happen -----------------------------------------------------------------------
 
@@ -168,75 +160,105 @@ class Economy:
             place.courses[faults] or of.courses(place, faults)
             for of, place in zip(self._places, places, strict=True)
         ]
-        begun: _Begun = (name, cost, since, ())
-        speak_again = not self._horizon.delay and any(course.reads for course in courses)
         for number, course in enumerate(courses):
             for call in course.calls:
-                ready = [begun]
-                if speak_again and call.said:
-                    ready = self._combined(begun, _unheard(number, courses))
-                self._call(number, call, ready)
-        rests = [(number, course.rests) for number, course in enumerate(courses)]
-        for then, spent, start, moves in self._combined(begun, rests):
-            self._transitions += 1
-            if then == name and spent == cost:
-                self._pass(places, cost, start)  # as a state it would be known: it is this one
-            else:
-                if start < 0:
-                    start = self._since(self._of_name(then), start)
-                self._note(then, spent + self._costs.rests + start + SINCE_ZERO, moves)
+                self._call(number, call, places, cost, since, call.moves)
+        rests = [course.rests for course in courses]
+        self._note_all((0, cost + self._costs.rests, since, (), ()), rests, ())
+        if all(of and of[0].at == place.at for of, place in zip(rests, places, strict=True)):
+            self._pass(places, cost, since)  # it was not noted: it is known as this one
 
-    def _call(self, number: int, call: Call, ready: Iterable[_Begun]) -> None:
+    def _call(
+        self,
+        number: int,
+        call: Call,
+        places: Sequence[Place],
+        cost: Cost,
+        since: int,
+        moves: Moves,
+    ) -> None:
         """Go to what comes of it when one host does what others notice."""
-        at = call.number << self._shifts[number]
-        others = ~(_MASK << self._shifts[number])
-        for name, cost, since, moves in ready:
-            cost += call.cost
-            if self._costs.is_within(cost):
-                if call.broken:
-                    raise _Broken(call.broken, (moves, call.moves))
-                begun = (name & others | at, cost, max(since, call.since), (moves, call.moves))
-                self._say(number, call.said, begun)
+        cost += call.cost
+        if not self._costs.is_within(cost):
+            return
+        if since < call.since:
+            since = call.since
+        faults = self._horizon.faults - self._costs.faults(cost)
+        saying = call.saying
+        choices = [
+            place.heard[faults].get(saying) or self._places[to].hears(place, saying, faults)
+            if saying
+            else place.still
+            for to, place in enumerate(places)
+            if to != number
+        ]
+        begun = (call.at, cost, since, (), ())
+        if call.broken:
+            for _name, _cost, _since, before, _after in self._combined(begun, choices):
+                raise _Broken(call.broken, (*before, *moves))
+        else:
+            self._note_all(begun, choices, moves)
 
-    def _combined(
-        self, begun: _Begun, choices: Iterable[tuple[int, Sequence[Choice]]]
-    ) -> list[_Begun]:
-        """Let each of these hosts take one of its choices, in each combination."""
+    def _combined(self, begun: _Begun, choices: Iterable[Sequence[Choice]]) -> list[_Begun]:
+        """Let each of some hosts take one of its choices, in each combination."""
         guard = self._costs.guard
         room = self._costs.most | guard
         found = [begun]
-        for number, options in choices:
-            shift = self._shifts[number]
-            others = ~(_MASK << shift)
+        for options in choices:
             found = [
                 (
-                    name & others | place << shift,
+                    name | at,
                     cost + more,
                     since if since > later else later,
-                    (before, moves) if moves else before,
+                    before + moves,
+                    after + fates,
                 )
-                for name, cost, since, before in found
-                for place, more, later, moves in options
+                for name, cost, since, before, after in found
+                for at, more, later, moves, fates in options
                 if room - cost - more & guard == guard
             ]
         return found
 
-    def _say(self, number: int, said: tuple[Advert, ...], begun: _Begun) -> None:
-        """Send what one host says."""
-        name, cost, since, moves = begun
-        places = self._of_name(name)
-        if since < 0:
-            since = self._since(places, since)
-        faults = self._horizon.faults - self._costs.faults(cost)
-        arrivals = [
-            (to, self._places[to].arrivals(place, number, said, faults))
-            for to, place in enumerate(places)
-            if said and to != number and place.stance.is_up
-        ]
-        found = self._combined((name, cost, since, moves), arrivals)
-        self._transitions += len(found)
-        for then, spent, start, all_moves in found:
-            self._note(then, spent + start + SINCE_ZERO, all_moves)
+    def _note_all(self, begun: _Begun, choices: Sequence[Sequence[Choice]], moves: Moves) -> None:
+        """Note the states that come of it, if they are not known with costs as low.
+
+        What is new is to be explored. `moves`: between those before and after. The innermost loop
+        of all.
+        """
+        guard = self._costs.guard
+        room = self._costs.most | guard
+        known = self._known
+        *first, last = choices
+        for name, cost, since, before, after in self._combined(begun, first):
+            for at, more, later, moves_of_last, fates_of_last in last:
+                spent = cost + more
+                if room - spent & guard != guard:
+                    continue
+                self._transitions += 1
+                start = since if since > later else later
+                then = name | at
+                if start < 0:
+                    start = self._since(self._of_name(then), start)
+                spent += start + SINCE_ZERO
+                found = known.get(then)
+                if found is None:
+                    known[then] = spent
+                elif isinstance(found, int):
+                    if (spent | guard) - found & guard == guard:
+                        continue
+                    is_lower = (found | guard) - spent & guard == guard
+                    known[then] = spent if is_lower else (found, spent)
+                else:
+                    if any((spent | guard) - one & guard == guard for one in found):
+                        continue
+                    left = [one for one in found if (one | guard) - spent & guard != guard]
+                    known[then] = (*left, spent) if left else spent
+                self._waiting[self._costs.deadlines(spent)][self._costs.faults(spent)].append(
+                    (then, spent)
+                )
+                if self._came is not None:
+                    way = before + moves_of_last + moves + after + fates_of_last
+                    self._came.setdefault((then, spent), (*self._now, way))
 
     def _since(self, places: Iterable[Place], since: int) -> int:
         """Forget since when, if nothing is wrong."""
@@ -253,7 +275,7 @@ class Economy:
                 wrong = wrong or self._wrong([place.stance for place in places])
                 broken = too_long(wrong, due - since)
                 if broken:
-                    raise _Broken(broken, ((), ((number, "deadline", due),)))
+                    raise _Broken(broken, ((number, "deadline", due),))
                 self._meet(number, due, places, met, since - due)
 
     def _next(self, places: Sequence[Place]) -> list[tuple[int, int]]:
@@ -270,33 +292,9 @@ class Economy:
     def _meet(self, number: int, passed: int, places: list[Place], cost: Cost, since: int) -> None:
         """Let time pass, and one host meet its deadline."""
         later = [of.later(place, passed) for of, place in zip(self._places, places, strict=True)]
-        moves: Moves = ((), ((number, "deadline", passed),))
+        moves: Moves = ((number, "deadline", passed),)
         for call in self._places[number].met(later[number]):
-            if call.broken:
-                raise _Broken(call.broken, moves)
-            if self._costs.is_within(cost + call.cost):
-                later[number] = self._places[number].all[call.number]
-                begun = (self._name(later), cost + call.cost, max(since, call.since), moves)
-                self._say(number, call.said, begun)
-
-    # -- what is known ---------------------------------------------------------------------------
-
-    def _note(self, name: int, cost: Cost, moves: Moves) -> None:
-        """Note a state, if it is not known with a cost as low; it is to be explored then."""
-        found = self._known.get(name)
-        if found is None:
-            self._known[name] = cost
-        else:
-            guard = self._costs.guard
-            others = found if isinstance(found, tuple) else (found,)
-            for other in others:
-                if ((cost | guard) - other) & guard == guard:
-                    return
-            left = [one for one in others if ((one | guard) - cost) & guard != guard]
-            self._known[name] = (*left, cost) if left else cost
-        self._waiting[self._costs.deadlines(cost)][self._costs.faults(cost)].append((name, cost))
-        if self._came is not None:
-            self._came.setdefault((name, cost), (*self._now, moves))
+            self._call(number, call, later, cost, since, moves)
 
     # -- for people ------------------------------------------------------------------------------
 
@@ -307,22 +305,6 @@ class Economy:
         came = self._came or {}
         while at in came:
             name, cost, steps = came[at]
-            moves[:0] = _in_a_row(steps)
+            moves[:0] = steps
             at = (name, cost)
         return moves
-
-
-def _unheard(number: int, courses: Sequence[Courses]) -> list[tuple[int, Sequence[Choice]]]:
-    """Return how others can hear what they have yet to hear of a host, before it speaks again."""
-    return [
-        (to, course.reads[number]) for to, course in enumerate(courses) if number in course.reads
-    ]
-
-
-def _in_a_row(moves: Moves) -> list[Move]:
-    """Put moves together."""
-    parts: list[tuple[Move, ...]] = []
-    while moves:
-        moves, part = moves
-        parts.append(part)
-    return [move for part in reversed(parts) for move in part]

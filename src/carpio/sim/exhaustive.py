@@ -7,13 +7,15 @@ order, and in one moment; adverts arrive in any order, or are lost, as long as n
 than `delay`. States are searched breadth first, so that what is broken is shown by one of the
 shortest ways to it.
 
-This is the plain exploration; `Economy` leaves out what comes to the same, for more hosts.
+This is the plain exploration; `Economy` leaves out what comes to the same, for more hosts, and
+`Bulk` is that with many states at a time.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from operator import ge, le
 from typing import Final, NamedTuple, TypeAlias
 
@@ -27,7 +29,7 @@ from carpio.sim.reaction import Act, Advert, EngineMaker, Host
 from carpio.sim.stance import Outcome, Stance, Stances
 from carpio.sim.telling import told
 
-__all__ = ["Horizon", "Progress", "Result", "explore_all"]
+__all__ = ["Horizon", "Progress", "Result", "can_be_in_bulk", "explore_all"]
 
 _STEPS_TO_TELL: Final = 10_000
 _ANY: Final = 1
@@ -73,18 +75,33 @@ _DEADLINES: Final = 2
 """Where the first host's are."""
 
 
+def can_be_in_bulk() -> bool:
+    """Return whether NumPy is installed: a frugal exploration is several times faster with it."""
+    return find_spec("numpy") is not None
+
+
 def explore_all(
     configs: Sequence[EngineConfig],
     horizon: Horizon | None = None,
     *,
     progress: Progress = lambda states, transitions, waiting: None,
     engine: EngineMaker = Engine,
+    in_bulk: bool | None = None,
 ) -> Result:
-    """Look at all that hosts with these configurations, of one group, can come to."""
+    """Look at all that hosts with these configurations, of one group, can come to.
+
+    `in_bulk`: a frugal exploration, with NumPy; None: if it is installed.
+    """
     horizon = horizon or Horizon.of(len(configs))
     hosts = [Host(number, config, engine) for number, config in enumerate(configs)]
-    explorer = Economy if horizon.is_frugal else _Exploration
-    return explorer(hosts, horizon).run(progress)
+    if not horizon.is_frugal:
+        return _Exploration(hosts, horizon).run(progress)
+    if can_be_in_bulk() if in_bulk is None else in_bulk:
+        from carpio.sim.bulk import Bulk, is_for
+
+        if is_for(len(hosts), horizon):
+            return Bulk(hosts, horizon).run(progress)
+    return Economy(hosts, horizon).run(progress)
 
 
 class _Exploration:

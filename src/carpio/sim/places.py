@@ -14,12 +14,15 @@ from typing import Final, NamedTuple, TypeAlias
 
 from carpio.sim.costs import Cost, Costs
 from carpio.sim.horizon import Horizon
-from carpio.sim.post import Letter, fates
+from carpio.sim.post import Letter, Sayings, fates
 from carpio.sim.reaction import Act, Advert
 from carpio.sim.stance import Outcome, Stance, Stances
 
-__all__ = ["NEVER", "NOWHEN", "Call", "Choice", "Courses", "Move", "Place", "Places"]
+__all__ = ["NEVER", "NOWHEN", "PLACE_BITS", "Call", "Choice", "Courses", "Move", "Place", "Places"]
 
+PLACE_BITS: Final = 21
+_MASK: Final = (1 << PLACE_BITS) - 1
+"""Of the number of a place in the name of a state."""
 NEVER: Final = 1 << 62
 """Later than all."""
 NOWHEN: Final = -(1 << 62)
@@ -30,26 +33,30 @@ Move: TypeAlias = tuple[int, str, Letter | int | None]
 
 
 class Choice(NamedTuple):
-    """What can come of one host, as far as others are concerned: not at all, for now."""
+    """What can come of one host."""
 
-    number: int
-    """Of the place where it is then."""
+    at: int
+    """The number of the place where it is then, where it stands in the name of a state."""
     cost: Cost
     since: int
     """Nothing earlier counts for a complaint."""
     moves: tuple[Move, ...]
+    fates: tuple[Move, ...] = ()
+    """What becomes of adverts for it that another one sends after these moves."""
 
 
 class Call(NamedTuple):
     """What a host can do that others notice."""
 
-    number: int
-    """Of the place where it is then."""
+    at: int
+    """As with a choice."""
     cost: Cost
+    faults: int
+    """The same as in its cost."""
     since: int
-    """Nothing earlier counts for a complaint."""
     moves: tuple[Move, ...]
-    said: tuple[Advert, ...]
+    saying: int
+    """Of `Sayings`."""
     broken: str
 
 
@@ -84,22 +91,25 @@ class Place:
     """One host, and what is on its way to it. To be made by `Places` alone."""
 
     __slots__ = (
-        *("_arrivals", "_later", "_met"),
-        *("courses", "due", "letters", "number", "patience", "stance"),
+        *("_later", "_met"),
+        *("at", "courses", "due", "heard", "letters", "patience", "stance", "still"),
     )
 
     def __init__(
-        self, number: int, stance: Stance, letters: tuple[Letter, ...], horizon: Horizon
+        self, at: int, stance: Stance, letters: tuple[Letter, ...], horizon: Horizon
     ) -> None:
-        self.number = number
+        self.at = at
         self.stance = stance
         self.letters = letters
         self.due = NEVER if stance.due is None else stance.due
         self.patience = horizon.delay - max(one.age for one in letters) if letters else NEVER
         self._later: dict[int, Place] = {}
-        self._arrivals: dict[tuple[int, tuple[Advert, ...], int], tuple[Choice, ...]] = {}
+        self.still: tuple[Choice, ...] = (Choice(at, 0, NOWHEN, ()),)
+        """Nothing comes of it."""
         self.courses: list[Courses | None] = [None] * (horizon.faults + 1)
         """By how many faults may begin, as far as reckoned: see `Places.courses`."""
+        self.heard: list[dict[int, tuple[Choice, ...]]] = [{} for _ in self.courses]
+        """The same of `Places.hears`, then by the number of what is said."""
         self._met: tuple[Call, ...] | None = None
 
 
@@ -107,10 +117,19 @@ class Places:
     """All places of one host that came up so far."""
 
     def __init__(
-        self, number: int, stances: Stances, horizon: Horizon, *, costs: Costs, echo: int
+        self,
+        number: int,
+        stances: Stances,
+        horizon: Horizon,
+        *,
+        costs: Costs,
+        sayings: Sayings,
+        echo: int,
     ) -> None:
         """`echo`: how long a lost advert can have consequences."""
         self._number = number
+        self._shift = number * PLACE_BITS
+        self._sayings = sayings
         self._stances = stances
         self._horizon = horizon
         self._costs = costs
@@ -124,10 +143,14 @@ class Places:
         name = (stance, tuple(sorted(letters)))
         found = self._known.get(name)
         if found is None:
-            found = Place(len(self.all), *name, self._horizon)
+            found = Place(len(self.all) << self._shift, *name, self._horizon)
             self._known[name] = found
             self.all.append(found)
         return found
+
+    def at(self, name: int) -> Place:
+        """Return its place in a state, by the name of the state or the place's own part of it."""
+        return self.all[name >> self._shift & _MASK]
 
     def booted(self) -> Place:
         """Return what it is at first."""
@@ -141,26 +164,49 @@ class Places:
             found = place._later[passed] = self.of(place.stance.later(passed), letters)
         return found
 
-    def arrivals(
-        self, place: Place, sender: int, said: tuple[Advert, ...], faults: int
-    ) -> tuple[Choice, ...]:
+    def hears(self, place: Place, saying: int, faults: int) -> tuple[Choice, ...]:
         """Return what it can be when another host says something.
 
+        Where adverts take no time, those that this one sent before are heard before.
         `faults`: how many may begin.
         """
-        name = (sender, said, faults)
-        found = place._arrivals.get(name)
+        found = place.heard[faults].get(saying)
         if found is None:
-            found = place._arrivals[name] = tuple(
-                Choice(
-                    self.of(place.stance, (*place.letters, *fate.letters)).number,
-                    self._costs.of(self._number, 0, fate.faults),
-                    self._echo if fate.is_lost else NOWHEN,
-                    tuple((self._number, *step) for step in fate.steps),
-                )
-                for fate in fates(sender, said, self._horizon, faults)
-            )
+            found = place.heard[faults][saying] = self._all_heard(place, saying, faults)
         return found
+
+    def _all_heard(self, place: Place, saying: int, faults: int) -> tuple[Choice, ...]:
+        sender, said = self._sayings.all[saying]
+        before = place.still
+        if said and place.letters and not self._horizon.delay:
+            before = self.courses(place, faults).reads.get(sender, before)
+        found: list[Choice] = []
+        for begun in before:
+            for choice in self._arrivals(begun, sender, said, faults):
+                if not any(
+                    one.at == choice.at
+                    and one.since <= choice.since
+                    and self._costs.is_as_low(one.cost, choice.cost)
+                    for one in found
+                ):
+                    found.append(choice)
+        return tuple(found)
+
+    def _arrivals(
+        self, begun: Choice, sender: int, said: tuple[Advert, ...], faults: int
+    ) -> Iterator[Choice]:
+        there = self.at(begun.at)
+        if not said or not there.stance.is_up:
+            yield begun
+            return
+        for fate in fates(sender, said, self._horizon, faults - self._costs.faults(begun.cost)):
+            yield Choice(
+                self.of(there.stance, (*there.letters, *fate.letters)).at,
+                begun.cost + self._costs.of(self._number, 0, fate.faults),
+                max(begun.since, self._echo) if fate.is_lost else begun.since,
+                begun.moves,
+                tuple((self._number, *step) for step in fate.steps),
+            )
 
     def courses(self, place: Place, faults: int) -> Courses:
         """Return all that it can do until others notice or time passes.
@@ -220,10 +266,12 @@ class Places:
 
     def _choice(self, turn: _Turn) -> Choice:
         cost = self._costs.of(self._number, turn.deadlines, turn.faults)
-        return Choice(turn.place.number, cost, turn.since, turn.moves)
+        return Choice(turn.place.at, cost, turn.since, turn.moves)
 
     def _call(self, turn: _Turn) -> Call:
-        return Call(*self._choice(turn), turn.said, turn.broken)
+        cost = self._costs.of(self._number, turn.deadlines, turn.faults)
+        saying = self._sayings.number(self._number, turn.said)
+        return Call(turn.place.at, cost, turn.faults, turn.since, turn.moves, saying, turn.broken)
 
     # -- single turns --------------------------------------------------------------------------
 

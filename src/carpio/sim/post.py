@@ -9,7 +9,7 @@ from typing import NamedTuple
 from carpio.sim.horizon import Horizon
 from carpio.sim.reaction import Act, Advert
 
-__all__ = ["Fate", "Letter", "fates"]
+__all__ = ["Fate", "Letter", "Sayings", "fates"]
 
 
 class Letter(NamedTuple):
@@ -30,6 +30,24 @@ class Fate(NamedTuple):
     faults: int
     steps: tuple[tuple[str, Letter], ...]
     """For people: what is not as usual, of which advert."""
+
+
+class Sayings:
+    """Numbers what hosts say at once: 0 is nothing."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, tuple[Advert, ...]], int] = {}
+        self.all: list[tuple[int, tuple[Advert, ...]]] = [(-1, ())]
+        """By number: who said what."""
+
+    def number(self, sender: int, said: tuple[Advert, ...]) -> int:
+        """Return the one number of it."""
+        if not said:
+            return 0
+        found = self._numbers.setdefault((sender, said), len(self.all))
+        if found == len(self.all):
+            self.all.append((sender, said))
+        return found
 
 
 def fates(sender: int, said: tuple[Advert, ...], horizon: Horizon, faults: int) -> Iterator[Fate]:

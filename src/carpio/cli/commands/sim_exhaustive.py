@@ -13,7 +13,7 @@ from typing import Final
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.usage import UsageError
-from carpio.sim.exhaustive import Horizon, Result
+from carpio.sim.exhaustive import Horizon, Result, can_be_in_bulk
 from carpio.sim.node import HostSetup
 from carpio.sim.standard import explore_tasks, own_tasks, task_of
 
@@ -34,6 +34,11 @@ def run(
     limits = {name: value for name, value in given.items() if value is not None}
     tasks = [replace(one, horizon=replace(one.horizon, **limits)) for one in tasks]
     cores = arguments.jobs or len(os.sched_getaffinity(0))
+    if any(one.horizon.is_frugal for one in tasks) and not can_be_in_bulk():
+        environment.remark(
+            "NumPy is not installed; this is several times faster with it: "
+            "pip install 'carpio[exhaustive]'"
+        )
     found: list[dict[str, object]] = []
     begin = time.monotonic()
 
