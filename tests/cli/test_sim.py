@@ -482,6 +482,13 @@ def test_hosts_whose_settings_differ_are_not_explored(run, tmp_path: Path):
     assert "1@eth0: address lists differ; make equal what must be" in outcome.stderr
 
 
+@pytest.mark.parametrize("option", ["--faults", "--deadlines"])
+def test_an_exploration_that_would_not_end_is_refused(run, option: str):
+    outcome = run("sim", "--exhaustive", option, "32")
+    assert outcome.exit_status == 64
+    assert f"{option} 32; give it 31 or less" in outcome.stderr
+
+
 def test_an_exploration_needs_two_or_three_hosts(run, tmp_path: Path):
     outcome = run("sim", "--exhaustive", "a.toml", "b.toml", "a.toml", "b.toml")
     assert outcome.exit_status == 64

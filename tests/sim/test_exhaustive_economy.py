@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import le
 
 import pytest
 from tests.helpers.builders import engine_config, group
 from tests.helpers.mutants import broken, without
 
+from carpio.core.engine import Engine
 from carpio.core.model import EngineConfig, State
 from carpio.core.table import Rule, Step, Trigger
-from carpio.sim.bulk import is_for
+from carpio.sim.bulk import Bulk, is_for
+from carpio.sim.costs import SINCE_MASK, SINCE_ZERO
+from carpio.sim.economy import Economy
 from carpio.sim.exhaustive import Horizon, explore_all
-from carpio.sim.reaction import FAULTS, Act
+from carpio.sim.places import Places
+from carpio.sim.reaction import FAULTS, Act, Host
+from carpio.sim.tables import COUNT
 
 SKEWS = (0, 80, 160)
 # the plain one copies adverts later, the frugal one when they are sent
@@ -99,6 +105,66 @@ def test_more_than_what_fits_into_an_array_can_be_explored():
     result = explore_all(hosts(2), horizon, in_bulk=True)
     assert result.broken == ""
     assert result == explore_all(hosts(2), horizon, in_bulk=False)
+
+
+def fronts(explored: Economy | Bulk) -> dict[object, set[tuple[int, ...]]]:
+    """Return the lowest costs of each state, in numbers that both have."""
+    found: dict[object, set[tuple[int, ...]]] = {}
+    if isinstance(explored, Bulk):
+        places = [tables.places for tables in explored._tables]
+        for run in explored._known._runs:
+            for name, cost, since in zip(*(column.tolist() for column in run), strict=True):
+                counts = [
+                    cost >> at & COUNT for at in (*explored._deadlines_at, explored._faults_at)
+                ]
+                rests = bool(cost & explored._rests)
+                found.setdefault(of_name(places, name), set()).add((*counts, rests, since))
+    else:
+        costs = explored._costs
+        for name, known in explored._known.items():
+            for cost in known if isinstance(known, tuple) else (known,):
+                counts = [cost >> at & 2047 for at in costs._deadline_at] + [costs.faults(cost)]
+                end = bool(cost & costs.rests), (cost & SINCE_MASK) - SINCE_ZERO
+                found.setdefault(of_name(explored._places, name), set()).add((*counts, *end))
+    return {
+        state: {one for one in all_of if is_lowest(one, all_of)} for state, all_of in found.items()
+    }
+
+
+def of_name(places: list[Places], name: int) -> object:
+    return tuple((place.stance.now, place.letters) for place in (of.at(name) for of in places))
+
+
+def is_lowest(cost: tuple[int, ...], costs: set[tuple[int, ...]]) -> bool:
+    return not any(other != cost and all(map(le, other, cost)) for other in costs)
+
+
+@pytest.mark.parametrize("preempt", [True, False])
+@pytest.mark.parametrize(
+    ("number", "horizon"),
+    [(2, Horizon(faults=1, deadlines=3)), (3, Horizon(faults=1, deadlines=1, delay=0))],
+)
+def test_in_bulk_each_state_is_known_with_the_same_costs(
+    number: int, horizon: Horizon, preempt: bool
+):
+    configs = hosts(number, preempt=preempt)
+    found = []
+    for explorer in (Economy, Bulk):
+        made = [Host(place, config, Engine) for place, config in enumerate(configs)]
+        explored = explorer(made, replace(horizon, is_frugal=True))
+        explored.run(lambda *_numbers: None)
+        found.append(fronts(explored))
+    assert len(found[0]) > 100
+    assert found[0] == found[1]
+
+
+def test_more_than_there_is_room_for_is_refused(monkeypatch: pytest.MonkeyPatch, in_bulk: bool):
+    far = Horizon(deadlines=1024, faults=0, losses=0, delay=0, is_frugal=True)
+    with pytest.raises(ValueError, match="more than 2047 deadlines"):
+        explore_all(hosts(2), far, in_bulk=in_bulk)
+    monkeypatch.setattr("carpio.sim.places._MASK", 9)
+    with pytest.raises(OverflowError, match="more places"):
+        explore_all(hosts(2), Horizon(faults=1, is_frugal=True), in_bulk=in_bulk)
 
 
 def test_in_bulk_it_tells_how_far_it_is():

@@ -562,13 +562,13 @@ COMMANDS: Final = (
                 name="--faults",
                 metavar="N",
                 is_number=True,
-                doc="With --exhaustive: faults that begin, at most; default 2.",
+                doc="With --exhaustive: faults that begin, at most; default 2, 31 or less.",
             ),
             Argument(
                 name="--deadlines",
                 metavar="N",
                 is_number=True,
-                doc="With --exhaustive: deadlines of each host, at most; default 6.",
+                doc="With --exhaustive: deadlines of each host, at most; default 6, 31 or less.",
             ),
             Argument(
                 name="--replay",

@@ -98,16 +98,22 @@ class Bulk:
             for number, states in enumerate(self._waiting):
                 deadlines, faults = divmod(number, self._horizon.faults + 1)
                 while states:
-                    depth = deadlines
                     some = joined(states)
                     states.clear()
                     for few in _parts(some):
-                        self._explore(*self._known.best(*few), self._horizon.faults - faults)
+                        best = self._known.best(*few)
+                        depth = deadlines if len(best[0]) else depth
+                        self._explore(*best, self._horizon.faults - faults)
                         self._sort_out()
                         left = sum(len(names) for names, _, _ in states)
                         progress(self._known.names, self._transitions, left)
         except _Broken:
-            return Economy(self._hosts, self._horizon, remembers=True).run(progress)
+            result = Economy(self._hosts, self._horizon, remembers=True).run(progress)
+            if not result.broken:
+                raise AssertionError(
+                    "in bulk something is broken, and one by one it is not"
+                ) from None
+            return result
         return Result(
             hosts=len(self._hosts),
             states=self._known.names,

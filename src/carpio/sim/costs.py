@@ -30,7 +30,9 @@ class Costs:
     """Where each count is, and how much there may be of it."""
 
     def __init__(self, hosts: int, horizon: Horizon) -> None:
-        """`hosts`: how many."""
+        """`hosts`: how many. Raises ValueError if the horizon is too far for a count."""
+        if max(horizon.deadlines * hosts, horizon.faults) > _COUNT:
+            raise ValueError(f"more than {_COUNT} deadlines of all hosts, or faults")
         shifts = range(_SINCE_BITS, _SINCE_BITS + _FIELD * (3 + hosts), _FIELD)
         *self._deadline_at, rests_at, self._sum_at, self._faults_at = shifts
         self.guard: Final[Cost] = sum(

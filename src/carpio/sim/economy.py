@@ -110,13 +110,14 @@ class Economy:
         """Explore states of as many deadlines and faults, also those that are added meanwhile."""
         number = 0
         while states:
-            name, cost = self._now = states.popleft()
+            name, cost = states.popleft()
             number += 1
             if not number % _STATES_TO_TELL:
                 progress(len(self._known), self._transitions, len(states))
             known = self._known[name]
             if known == cost or (isinstance(known, tuple) and cost in known):
-                self._explore(name, cost)  # no cheaper way to it came meanwhile
+                self._now = name, cost  # no cheaper way to it came meanwhile
+                self._explore(name, cost)
 
     def _result(self, broken: str, way: tuple[str, ...]) -> Result:
         return Result(

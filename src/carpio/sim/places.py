@@ -143,6 +143,8 @@ class Places:
         name = (stance, tuple(sorted(letters)))
         found = self._known.get(name)
         if found is None:
+            if len(self.all) > _MASK:
+                raise OverflowError("a host has more places than the name of a state has room for")
             found = Place(len(self.all) << self._shift, *name, self._horizon)
             self._known[name] = found
             self.all.append(found)

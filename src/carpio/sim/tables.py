@@ -57,8 +57,9 @@ class Table:
             rows = self._reckon(key)
             self._starts.extend([len(self._columns[0])])
             self._counts.extend([len(rows)])
-            for column, values in zip(self._columns, zip(*rows, strict=True), strict=False):
-                column.extend(values)
+            if rows:
+                for column, values in zip(self._columns, zip(*rows, strict=True), strict=True):
+                    column.extend(values)
         return number
 
 

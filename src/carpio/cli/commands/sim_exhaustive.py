@@ -20,6 +20,8 @@ from carpio.sim.standard import explore_tasks, own_tasks, task_of
 __all__ = ["run"]
 
 _SCHEMA: Final = 1
+_MOST: Final = 31
+"""Deadlines or faults; more would not end."""
 
 
 def run(
@@ -32,6 +34,9 @@ def run(
         raise UsageError(f"carpio sim --exhaustive: {error}") from error
     given = {"faults": arguments.faults, "deadlines": arguments.deadlines}
     limits = {name: value for name, value in given.items() if value is not None}
+    for name, value in limits.items():
+        if value > _MOST:
+            raise UsageError(f"carpio sim --exhaustive: --{name} {value}; give it {_MOST} or less")
     tasks = [replace(one, horizon=replace(one.horizon, **limits)) for one in tasks]
     cores = arguments.jobs or len(os.sched_getaffinity(0))
     if any(one.horizon.is_frugal for one in tasks) and not can_be_in_bulk():
