@@ -313,10 +313,17 @@ class GuardLab:
         return found
 
     def listen(self, device: str = "p0") -> Callable[[], list[bytes]]:
-        """Begin to capture at the far end; the result drains what has come so far."""
+        """Begin to capture at the far end; the result returns what was sent before its call."""
         capture = self._socket(self.peer, _far_end(device), _ETH_P_ALL)
+        out = self._socket(self.host, device, 0)
         _drain(capture)
-        return lambda: _drain(capture)
+
+        def heard() -> list[bytes]:
+            marker = self._marker(PARENT_MAC, BROADCAST)
+            out.send(marker)
+            return _until(capture, marker)
+
+        return heard
 
     def close(self) -> None:
         """Remove everything; never raises for what is gone."""

@@ -40,6 +40,7 @@ __all__ = [
     "Film",
     "Node",
     "Spoken",
+    "answers",
     "config",
     "footprint",
     "freeze_after_advert",
@@ -181,11 +182,12 @@ def start(host: Host, text: str) -> Node:
     """Start a daemon and wait until it answers."""
     write_config(host, text)
     node = Node(host, host.start_carpio(text))
-    wait_for(lambda: _answers(node), f"the daemon of {host.name} answers")
+    wait_for(lambda: answers(node), f"the daemon of {host.name} answers")
     return node
 
 
-def _answers(node: Node) -> bool:
+def answers(node: Node) -> bool:
+    """Whether the daemon answers; fail when it ended."""
     if not node.daemon.child.is_running:
         raise AssertionError(f"the daemon of {node.host.name} ended: {node.daemon.log}")
     try:

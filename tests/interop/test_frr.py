@@ -107,8 +107,7 @@ def test_backup_follows_in_both_families_when_the_master_loses_power(
     assert eventually(lambda: is_down(lab, "b", 4) and is_down(lab, "b", 6))
     lab["a"].crash()
     wait_for_adverts(lab, watch, "b")
-    assert not is_down(lab, "b", 4)
-    assert not is_down(lab, "b", 6)
+    assert eventually(lambda: not is_down(lab, "b", 4) and not is_down(lab, "b", 6))
 
 
 def test_master_that_is_stopped_says_goodbye_and_leaves_no_process(

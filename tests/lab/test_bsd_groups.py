@@ -46,11 +46,11 @@ def test_r142_vhid_word_makes_the_group_that_the_address_is_attached_to(a: Conso
     a.did("ifconfig eth0 10.77.0.109/32 vhid 9 alias")
     assert a.groups() == [(9, 1, 0)]
     assert a.key(9) == ""
-    a.did("ifconfig eth0 vhid 8 advbase 2 advskew 7 pass p")
-    assert a.groups() == [(9, 1, 0), (8, 2, 7)], "in the order of creation"
+    a.did("ifconfig eth0 vhid 8 advbase 60 advskew 7 pass p")
+    assert a.groups() == [(9, 1, 0), (8, 60, 7)], "in the order of creation"
     assert a.state(8) == "INIT", "it has no address"
     a.did("ifconfig eth0 10.77.0.108/24 alias vhid 8")
-    assert (a.state(8), a.groups(), a.key(8)) == ("BACKUP", [(9, 1, 0), (8, 2, 7)], "p")
+    assert (a.state(8), a.groups(), a.key(8)) == ("BACKUP", [(9, 1, 0), (8, 60, 7)], "p")
 
 
 def test_r141_r147_what_a_call_does_not_name_stays_as_it_was(a: Console) -> None:
@@ -203,9 +203,10 @@ def test_r149_both_families_are_shown_with_their_group_and_the_key_only_on_reque
     a: Console, capture: Capture
 ) -> None:
     with capture:
+        a.did("sysctl net.inet.carp.allow=0")  # no advert before it has all its addresses
         a.did(f"ifconfig eth0 {REPORTED}", "ifconfig eth0 vhid 1 state backup")
         a.did("ifconfig eth0 inet6 2001:db8:77::100 prefixlen 128 vhid 1")
-        a.did("ifconfig eth0 inet6 fe80::100%eth0 vhid 1 no_dad")
+        a.did("ifconfig eth0 inet6 fe80::100%eth0 vhid 1 no_dad", "sysctl net.inet.carp.allow=1")
         a.become_master()
         a.did("sysctl net.inet.carp.demotion=50")
     shown = a.did("ifconfig eth0")

@@ -157,8 +157,8 @@ def test_settings_of_the_report_come_from_its_sysctl_conf(a: Console, tmp_path: 
 
 
 def test_r077_allow_0_holds_all_groups_in_init_and_allow_1_lets_them_listen(a: Console) -> None:
-    a.did("ifconfig eth0 vhid 1 pass p 10.77.0.100/24 alias", "ifconfig eth0 vhid 2 advskew 9")
-    a.did("ifconfig eth0 vhid 2 10.77.0.102/24 alias")
+    for vhid in (1, 2):  # which are BACKUP for three minutes
+        a.did(f"ifconfig eth0 vhid {vhid} advbase 60 pass p 10.77.0.10{vhid}/24 alias")
     a.become_master()
     a.wait_for("BACKUP", 2)
     length = len(a.log)
@@ -184,8 +184,9 @@ def test_r120_r121_demotion_is_added_logged_and_advertised_at_once(
     a: Console, capture: Capture
 ) -> None:
     with capture:
-        a.did("ifconfig eth0 vhid 1 advbase 3 advskew 5 pass p 10.77.0.100/24 alias")
-        a.did("ifconfig eth0 vhid 2 advbase 3 advskew 6 pass p 10.77.0.102/24 alias")
+        # whose adverts of every minute are not among those that are looked at
+        a.did("ifconfig eth0 vhid 1 advbase 60 advskew 5 pass p 10.77.0.100/24 alias")
+        a.did("ifconfig eth0 vhid 2 advbase 60 advskew 6 pass p 10.77.0.102/24 alias")
         a.become_master(1)
         a.become_master(2)
         length = len(a.log)
@@ -301,7 +302,7 @@ def test_r151_counters_of_netstat_equal_a_scripted_exchange(
     a: Console, lab: Lab, capture: Capture
 ) -> None:
     a.did("sysctl net.inet.carp.allow=0")
-    a.did("ifconfig eth0 vhid 1 advskew 200 pass geheim 10.77.0.100/24 alias")
+    a.did("ifconfig eth0 vhid 1 advbase 60 advskew 200 pass geheim 10.77.0.100/24 alias")
     a.did("ifconfig eth0 inet6 2001:db8:77::100/64 vhid 1", "sysctl net.inet.carp.allow=1")
     assert set(counters(a).values()) == {0}
     with capture:

@@ -26,6 +26,7 @@ from tests.helpers.life import (
     SHARED4,
     Film,
     Node,
+    answers,
     config,
     footprint,
     group,
@@ -396,8 +397,9 @@ def public(lab: Lab) -> Iterator[Node]:
         control = Path(name) / "control.sock"
         command = (str(carpio_command()), "daemon", "--config", str(write_config(host, "")))
         host.daemon = host.spawn(*command, "--control", str(control), log="daemon.log")
-        wait_for(control.exists, "the daemon listens")
-        yield Node(host, DaemonProcess(host.daemon, control))
+        node = Node(host, DaemonProcess(host.daemon, control))
+        wait_for(lambda: answers(node), "the daemon answers")
+        yield node
         host.shut_down()
 
 

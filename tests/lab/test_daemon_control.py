@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.helpers.lab import need
-from tests.helpers.life import SHARED4, SHARED6, Node, config, group, start
+from tests.helpers.life import SHARED4, SHARED6, Node, config, group, start, wait_for
 
 from carpio.lab.topology import Lab
 
@@ -30,6 +30,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Node]
         backup.daemon.wait_for_log("INIT -> BACKUP")
         master = start(lab["a"], config(group(SHARED4, SHARED6, advskew=20)))
         master.become_master()
+        master.daemon.wait_for_log("BACKUP -> MASTER")
         yield master, backup
 
 
@@ -135,11 +136,16 @@ wire.sendto(bytes(7), ("224.0.0.18", 0))
 
 def test_log_level_two_tells_of_bad_packets_and_one_does_not(node: Node, peer: Node) -> None:
     line = "carp_input: received len 7 < sizeof(struct vrrpv3_header) on eth0"
+
+    def count() -> int:
+        return node.daemon.log.splitlines().count(line)
+
     for level, told in ((2, 1), (1, 1)):
         assert node.carpio("log-level", str(level)).returncode == 0
         peer.host.run(sys.executable, "-c", SHORT_PACKET)
+        wait_for(lambda: count() >= told, "the bad packet is told of")  # noqa: B023
         time.sleep(0.3)
-        assert node.daemon.log.splitlines().count(line) == told
+        assert count() == told
 
 
 @pytest.mark.parametrize(

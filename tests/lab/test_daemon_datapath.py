@@ -253,10 +253,10 @@ def test_claim_by_a_third_host_is_counted_and_told_and_clients_are_answered_on(l
     for _ in range(10):
         throw(router, *lies)
     eventually(lambda: claims_told(node) == {VIP4: 20, VIP6: 10})
-    log = node.daemon.log
     for vip in (VIP4, VIP6):
         line = f"arp: {STRANGER.hex(':')} is using my IP address {vip} on eth0!"
-        assert log.count(line) == 1, "rate-limited"
+        node.daemon.wait_for_log(re.escape(line))
+        assert node.daemon.log.count(line) == 1, "rate-limited"
         assert pings(router, vip)
     assert {rival.mac for rival in node.status().rivals} == {STRANGER.hex(":")}
     assert node.is_in("MASTER")

@@ -37,6 +37,7 @@ def start_three(lab: Lab) -> tuple[Node, Node, Node]:
     return first, second, third
 
 
+@pytest.mark.alone
 def test_of_three_the_second_takes_over_from_a_leaver_and_the_third_never_speaks(
     trio: Lab,
 ) -> None:
@@ -147,9 +148,11 @@ def test_newcomer_of_equal_skew_does_not_disturb_a_master(lab: Lab) -> None:
 def test_request_for_master_moves_the_mastership_between_equals(lab: Lab) -> None:
     nodes = [start(lab[name], config(group())) for name in "ab"]
     nodes[0].become_master()
+    nodes[1].daemon.wait_for_log("INIT -> BACKUP")
     assert nodes[1].carpio("state", "1@eth0", "master").returncode == 0
     nodes[1].wait_for_state("MASTER", timeout_s=1)
     nodes[0].wait_for_state("BACKUP", timeout_s=1)
+    nodes[1].daemon.wait_for_log("BACKUP -> MASTER")
     assert nodes[1].transitions()[-1].endswith("BACKUP -> MASTER (user requested via ifconfig)")
 
 

@@ -58,6 +58,8 @@ def test_master_that_slept_too_long_is_silent_and_wakes_as_backup(
         first.daemon.cont()
         first.daemon.wait_for_log("MASTER -> BACKUP")
         time.sleep(1.5)  # long enough for another advertisement of the second
+        if preempts:
+            first.wait_for_state("MASTER")
     film = Film(capture)
     asleep = film.adverts("a")
     last_ns = max(heard.time_ns for heard in asleep if heard.time_ns < woken_ns)

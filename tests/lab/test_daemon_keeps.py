@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -133,7 +134,7 @@ def test_files_that_changed_count_for_what_they_say_and_the_rest_stays(a: Consol
     assert a.did("sysctl -n net.inet.carp.preempt net.inet.carp.dscp") == "1\n40\n"
     for what in ("3@eth0", "1@eth0", "dscp"):
         words = f"is given up: {what}: the configuration files changed, and say what it is"
-        assert words in a.log
+        a.node.daemon.wait_for_log(re.escape(words))
     assert "carpio life" not in a.log
     length = len(a.log)
     a = restarted(a, new)
@@ -155,10 +156,10 @@ def test_damaged_record_stops_nothing_and_the_files_count(a: Console) -> None:
         length = len(a.log)
         a = Console(start(a.node.host, config(group("10.77.0.103/24", vhid=3))))
         assert a.groups() == [(3, 1, 0)]
-        assert f"{record}: it " in a.log[length:]
-        assert "what was configured at run time is lost" in a.log[length:]
         assert not record.exists()
         assert a.node.daemon.terminate() == 0
+        assert f"{record}: it " in a.log[length:]
+        assert "what was configured at run time is lost" in a.log[length:]
 
 
 def test_demotion_holds_from_the_first_advert_of_the_next_daemon_on(

@@ -27,6 +27,7 @@ from carpio.runtime.namespace import Namespace
 PASSPHRASE = "carpio life"
 GROUP = SetVhid(1, advbase=3, passphrase=PASSPHRASE, state="master")
 """Slow enough for a machine that is busy to start the next daemon in time."""
+RESUMED = r"INIT -> MASTER \(resumed\)"
 JAILS = """
 path = "{root}"; persist;
 cured {{ ip4.addr = "eth0|10.77.0.100/32 vhid 1 advbase 3 pass geheim advskew 100"; }}
@@ -88,6 +89,7 @@ def test_group_of_a_namespace_without_a_name_is_found_by_who_lives_there(
         wait_for(lambda: there.groups()[0].state == "MASTER", "MASTER")
         node = restarted(node, kill=True)
         node.wait_for_state("MASTER", timeout_s=1)
+        node.daemon.wait_for_log(RESUMED)
         assert node.transitions()[-1].endswith("INIT -> MASTER (resumed)")
         assert node.view()["netns"].startswith("net:[")
         node = restarted(node)
@@ -96,7 +98,7 @@ def test_group_of_a_namespace_without_a_name_is_found_by_who_lives_there(
         assert node.daemon.terminate() == 0
     node = start(node.host, "")
     assert node.ask("status")["vhids"] == []
-    assert "is gone" in node.daemon.log
+    node.daemon.wait_for_log("is gone")
     assert not kept_by(node.host).exists()
 
 
@@ -109,7 +111,7 @@ def test_new_namespace_of_the_same_name_has_nothing_of_the_old_one(lab: Lab, nod
     ip("netns", "add", name)
     node = start(node.host, "")
     assert node.ask("status")["vhids"] == []
-    assert f"gone: network namespace {name} is another one now" in node.daemon.log
+    node.daemon.wait_for_log(f"gone: network namespace {name} is another one now")
 
 
 # -- containers ----------------------------------------------------------------------------------
@@ -134,6 +136,7 @@ def test_attachment_by_name_and_by_process_is_as_before(lab: Lab, node: Node) ->
         node.ask("state", name="1@n0", state="master")
         node = restarted(node, kill=True)
         node.wait_for_state("MASTER", "1@n0", timeout_s=1)
+        node.daemon.wait_for_log(RESUMED)
         assert node.transitions()[-1].endswith("INIT -> MASTER (resumed)")
         assert node.view("1@n0")["attached"] == f"process {process.pid}"
         assert node.daemon.terminate() == 0

@@ -17,6 +17,7 @@ from tests.helpers.life import (
     SHARED6,
     Film,
     Node,
+    answers,
     config,
     footprint,
     group,
@@ -89,6 +90,7 @@ def test_bow_out_is_sent_unless_switched_off(
     assert len(film.bow_outs("a")) == farewells
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("is_strict", [False, True])
 def test_successor_waits_for_its_turn_after_a_bow_out_unless_it_is_strict(
     lab: Lab, capture: Capture, is_strict: bool
@@ -186,7 +188,7 @@ def test_log_that_nobody_reads_does_not_stop_the_daemon(lab: Lab, tmp_path: Path
             child = host.spawn("sh", "-c", f'exec "$@" 2>{pipe}', "sh", *command, log="out.log")
             host.daemon = child
             node = Node(host, DaemonProcess(child, host.directory / "control.sock"))
-            wait_for((host.directory / "control.sock").exists, "the daemon listens")
+            wait_for(lambda: answers(node), "the daemon answers")
             wait_for(lambda: node.state() == "BACKUP", "BACKUP")
             node.ask("state", name="1@eth0", state="master")
             for _ in range(1100):  # more lines than are kept

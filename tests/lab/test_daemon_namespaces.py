@@ -6,7 +6,17 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.helpers.life import Film, Node, config, footprint, group, start, wait_for, write_config
+from tests.helpers.life import (
+    Film,
+    Node,
+    answers,
+    config,
+    footprint,
+    group,
+    start,
+    wait_for,
+    write_config,
+)
 
 from carpio.errors import ControlError
 from carpio.lab.flood import Flood
@@ -32,7 +42,7 @@ def start_with(host: Host, text: str, *options: str) -> Node:
         log="daemon.log",
     )
     node = Node(host, DaemonProcess(host.daemon, control))
-    wait_for(control.exists, "the daemon listens")
+    wait_for(lambda: answers(node), "the daemon answers")
     return node
 
 
@@ -141,7 +151,7 @@ def test_groups_wait_for_their_namespace_and_wait_again_when_it_has_gone(lab: La
         finally:
             subprocess.run(("ip", "netns", "del", name), check=True)
         wait_for(lambda: node.state("late") == "INIT", "the namespace is missed", 6)
-        assert f"network namespace {name} is gone" in node.daemon.log
+        node.daemon.wait_for_log(f"network namespace {name} is gone")
     assert node.state() == "MASTER"
     assert node.daemon.terminate() == 0
 

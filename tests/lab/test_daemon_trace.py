@@ -23,7 +23,9 @@ def start_pair(lab: Lab) -> tuple[Node, Node]:
         for name, skew in (("a", 0), ("b", 100))
     )
     first.become_master()
+    first.daemon.wait_for_log("BACKUP -> MASTER")
     second.wait_for_state("BACKUP")
+    second.daemon.wait_for_log("INIT -> BACKUP")
     return first, second
 
 
@@ -55,6 +57,10 @@ def test_a_failover_and_a_failback_are_replayed_as_they_were(lab: Lab, tmp_path:
     first.wait_for_state("BACKUP")  # it hears of that a moment later
     assert first.carpio("demote", "--clear", "test").returncode == 0
     first.wait_for_state("MASTER")
+    second.wait_for_state("BACKUP")
+    # both are written by threads, which the kill would end
+    wait_for(lambda: is_written(paths[0], b'"new":"MASTER"'), "the failback is in the trace")
+    wait_for(lambda: len(first.transitions()) == before[0] + 2, "the failback is in the log")
     os.kill(first.daemon.child.pid, 9)
     second.wait_for_state("MASTER")
     assert second.carpio("trace", "off").returncode == 0

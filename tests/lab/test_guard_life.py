@@ -97,7 +97,7 @@ def test_opening_an_open_gate_gives_it_the_new_time(guard: Guard) -> None:
 
 
 def test_a_gate_that_nobody_refreshes_closes_by_itself(lab: GuardLab, guard: Guard) -> None:
-    guard.open([Gate("p0", VMAC, 100)])
+    guard.open([Gate("p0", VMAC, 1_000)])
     assert lab.leaving(TRUTH) == [TRUTH]
     assert eventually(lambda: not guard.gates())
     assert lab.leaving(TRUTH) == []

@@ -332,13 +332,16 @@ print("same")
 
 # -- life ------------------------------------------------------------------------------------------
 
+UNTIL_END = ("sh", "-c", "until test -e /tmp/end; do sleep 0.05; done")
+
 
 def test_a_jail_that_is_not_persistent_vanishes_with_its_last_process(jails: JailLab):
     record = jails.start()
-    jails.run(record, "sleep", "0.3", is_background=True)
+    jails.run(record, *UNTIL_END, is_background=True)
     record = jails.containers.set_persistent(record, False)
     jails.registry.put(record)
     assert jails.containers.is_alive(record)
+    (jails.root / "tmp/end").touch()
     assert wait_for(lambda: not jails.containers.is_alive(record))
     assert wait_for(lambda: jails.registry.find(record.name) is None)
     assert wait_for(lambda: cgroups_of(jails) == [])
@@ -346,13 +349,15 @@ def test_a_jail_that_is_not_persistent_vanishes_with_its_last_process(jails: Jai
 
 def test_a_jail_whose_watcher_was_killed_counts_as_gone_all_the_same(jails: JailLab):
     record = jails.start()
-    jails.run(record, "sleep", "0.5", is_background=True)
+    jails.run(record, *UNTIL_END, is_background=True)
     record = jails.containers.set_persistent(record, False)
     jails.registry.put(record)
     cgroups = jails.containers.site.cgroups
     watchers = cgroups.members(record.jid, Part.WATCH)
     assert len(watchers) == 1
     os.kill(watchers[0], signal.SIGKILL)
+    assert wait_for(lambda: not cgroups.is_populated(record.jid, Part.WATCH))
+    (jails.root / "tmp/end").touch()
     assert wait_for(lambda: not jails.containers.is_alive(record))
     assert jails.registry.find(record.name) is not None
     jails.containers.destroy(record)
@@ -369,10 +374,11 @@ def test_a_jail_without_processes_vanishes_when_it_is_not_persistent_any_more(ja
 
 def test_a_jail_that_is_made_persistent_again_stays(jails: JailLab):
     record = jails.start()
-    jails.run(record, "sleep", "0.5", is_background=True)
+    jails.run(record, *UNTIL_END, is_background=True)
     record = jails.containers.set_persistent(record, False)
     record = jails.containers.set_persistent(record, True)
     jails.registry.put(record)
+    (jails.root / "tmp/end").touch()
     cgroups = jails.containers.site.cgroups
     assert wait_for(lambda: not cgroups.is_populated(record.jid, Part.INSIDE))
     assert not cgroups.is_populated(record.jid, Part.WATCH)
@@ -462,9 +468,9 @@ def processes_naming(text: str) -> list[int]:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if words[0].endswith((b"crun", b"nsenter", b"ip")) and text.encode() in b" ".join(
-                words
-            ):
+            if words[0].endswith(
+                (b"crun", b"nsenter", b"ip", b"/sh")
+            ) and text.encode() in b" ".join(words):
                 found.append(int(entry.name))
     return found
 

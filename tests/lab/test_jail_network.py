@@ -127,9 +127,11 @@ def test_an_interface_comes_back_when_the_jail_dies_by_itself(
 ):
     record = jails.start({"vnet": "new"})
     jails.containers.give_interface(record, cable[0])
-    jails.run(record, "sleep", "0.3", is_background=True)
+    script = "until test -e /tmp/end; do sleep 0.05; done"
+    jails.run(record, "sh", "-c", script, is_background=True)
     record = jails.containers.set_persistent(record, False)
     jails.registry.put(record)
+    (jails.root / "tmp/end").touch()
     assert wait_for(lambda: cable[0] in host_links())
     assert wait_for(lambda: jails.registry.find(record.name) is None)
 
@@ -151,8 +153,10 @@ def test_a_restricted_jail_listens_on_its_own_address_alone(jails: JailLab):
 
     def listening() -> str:
         """Return where a server that names no address listens, as the kernel writes it."""
-        script = f"httpd -f -p {port} -h / & sleep 0.2; cat /proc/net/tcp; kill $!"
-        lines = [line.split() for line in jails.sh(record, script).splitlines()]
+        is_open = f"case $(cat /proc/net/tcp) in *:{port:04X}*) ;; *) false; esac"
+        until = f"until {is_open}; do sleep 0.05; done"
+        script = f"httpd -f -p {port} -h / & {until}; cat /proc/net/tcp; kill $!; wait"
+        lines = [line.split() for line in jails.sh(record, script, timeout_s=20).splitlines()]
         return next(each[1] for each in lines if each[1].endswith(f":{port:04X}"))
 
     assert listening() == f"0900007F:{port:04X}"

@@ -344,7 +344,10 @@ def test_nobody_waits_for_a_master_whose_daemon_has_ended(tmp_path: Path) -> Non
     "played",
     [
         pytest.param(("sh -c 'sleep 30 & exit 0'", "wait 100ms"), id="becomes-a-daemon"),
-        pytest.param(("exec sleep 30", "run a pkill -KILL -x sleep"), id="is-killed-by-a-command"),
+        pytest.param(
+            ("exec sleep 30", "run a sh -c 'until pkill -KILL -x sleep; do :; done'"),
+            id="is-killed-by-a-command",
+        ),
         pytest.param(("exec sleep 30", "stop a"), id="is-stopped"),
         pytest.param(("exec sleep 30", "kill a"), id="is-killed"),
         pytest.param(("exec sleep 30", "crash a"), id="loses-power"),
