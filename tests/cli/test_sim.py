@@ -156,23 +156,28 @@ def started(directory: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
+def ends_quietly(process: subprocess.Popen[str], number: int) -> bool:
+    """Interrupt it as a terminal does, or send it a signal; return whether it ends as it should."""
+    assert process.stderr is not None
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    begun = time.monotonic()
+    said = process.stderr.read()  # to the end, which comes when no process of it is left
+    assert time.monotonic() - begun < 3
+    assert process.wait() == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(number, -number)
+    process.stderr.close()
+    return "Traceback" not in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_exploration_leaves_no_process_and_no_traceback(tmp_path: Path, number: int):
     exploration = started(tmp_path, "sim", "--exhaustive", "--jobs", "2")
-    assert exploration.stderr is not None
     children = Path(f"/proc/{exploration.pid}/task/{exploration.pid}/children")
     until(lambda: len(children.read_text().split()) > 2)  # the first tracks resources
     time.sleep(1)
-    if number == signal.SIGINT:
-        os.killpg(exploration.pid, number)
-    else:
-        exploration.send_signal(number)
-    begun = time.monotonic()
-    said = exploration.stderr.read()  # to the end, which comes when no process of it is left
-    assert time.monotonic() - begun < 3
-    assert exploration.wait() == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(number, -number)
-    assert "Traceback" not in said
-    exploration.stderr.close()
+    assert ends_quietly(exploration, number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -180,18 +185,8 @@ def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path
     words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "2")
     search = started(tmp_path, *words)
     assert search.stderr is not None
-    said = search.stderr.readline()
-    assert "of 400 seeds" in said
-    if number == signal.SIGINT:
-        os.killpg(search.pid, number)
-    else:
-        search.send_signal(number)
-    begun = time.monotonic()
-    said = search.stderr.read()  # to the end, which comes when no process of it is left
-    assert time.monotonic() - begun < 3
-    assert search.wait() == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(number, -number)
-    assert "Traceback" not in said
-    search.stderr.close()
+    assert "of 400 seeds" in search.stderr.readline()
+    assert ends_quietly(search, number)
 
 
 @pytest.mark.parametrize("after_s", [0, 0.1, 0.3, 0.6])

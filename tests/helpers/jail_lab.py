@@ -19,7 +19,7 @@ from carpio.jail.judge import Setpoint
 from carpio.jail.ports import Command, MountLine, Outcome, Record
 from carpio.jail.registry import FileRegistry
 
-__all__ = ["JailLab", "host_facts", "make_root", "need_jails"]
+__all__ = ["UNTIL_END", "JailLab", "host_facts", "make_root", "need_jails"]
 
 APPLETS = """
     cat chown chroot echo env false hostname httpd id ip kill ln ls mkdir mknod mount nc ping ps pwd
@@ -27,6 +27,9 @@ APPLETS = """
 """.split()  # noqa: SIM905
 PROGRAMS = {"crun": "crun", "catatonit": "catatonit", "busybox": "busybox-static"}
 """What jails need here, with the Debian packages; scripts/setup installs them."""
+
+UNTIL_END = ("sh", "-c", "until test -e /tmp/end; do sleep 0.05; done")
+"""A command that ends when the test touches `tmp/end` below the root of the jail."""
 
 
 def need_jails() -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.helpers.jail_lab import JailLab, host_facts, need_jails
+from tests.helpers.jail_lab import UNTIL_END, JailLab, host_facts, need_jails
 
 from carpio.errors import CarpioError
 from carpio.jail.cgroups import TOP, Part
@@ -331,8 +331,6 @@ print("same")
 
 
 # -- life ------------------------------------------------------------------------------------------
-
-UNTIL_END = ("sh", "-c", "until test -e /tmp/end; do sleep 0.05; done")
 
 
 def test_a_jail_that_is_not_persistent_vanishes_with_its_last_process(jails: JailLab):

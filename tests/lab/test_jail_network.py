@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.helpers.jail_lab import JailLab, need_jails
+from tests.helpers.jail_lab import UNTIL_END, JailLab, need_jails
 
 from carpio.errors import CarpioError
 from carpio.jail.cgroups import Part
@@ -127,8 +127,7 @@ def test_an_interface_comes_back_when_the_jail_dies_by_itself(
 ):
     record = jails.start({"vnet": "new"})
     jails.containers.give_interface(record, cable[0])
-    script = "until test -e /tmp/end; do sleep 0.05; done"
-    jails.run(record, "sh", "-c", script, is_background=True)
+    jails.run(record, *UNTIL_END, is_background=True)
     record = jails.containers.set_persistent(record, False)
     jails.registry.put(record)
     (jails.root / "tmp/end").touch()

@@ -18,11 +18,9 @@ from carpio.sim.costs import Costs
 from carpio.sim.economy import Economy
 from carpio.sim.horizon import Horizon, Progress, Result
 from carpio.sim.known import Columns, Flags, Known, joined
-from carpio.sim.places import NEVER, PLACE_BITS, Places
-from carpio.sim.post import Sayings
+from carpio.sim.places import NEVER, PLACE_BITS, places_of
 from carpio.sim.premises import Bounds
 from carpio.sim.reaction import Host
-from carpio.sim.stance import Stances
 from carpio.sim.tables import COUNT, FIELD, PLACE, HostTables, Ints, Row, Table, ints
 
 __all__ = ["Bulk", "is_for"]
@@ -52,27 +50,15 @@ class Bulk:
         self._lateness = horizon.lateness
         bounds = Bounds.of([host.group for host in hosts])
         self._wrong = Complaints(bounds).of
-        costs, sayings = Costs(len(hosts), horizon), Sayings()
+        costs = Costs(len(hosts), horizon)
+        self._faults_at = FIELD * len(hosts)
         self._tables = [
-            HostTables(
-                number,
-                Places(
-                    number,
-                    Stances(host),
-                    horizon,
-                    costs=costs,
-                    sayings=sayings,
-                    echo=bounds.echo,
-                ),
-                costs,
-                faults_at=FIELD * len(hosts),
-            )
-            for number, host in enumerate(hosts)
+            HostTables(number, places, costs, faults_at=self._faults_at)
+            for number, places in enumerate(places_of(hosts, horizon, costs, echo=bounds.echo))
         ]
         self._complaints = Table(2, self._complaint)
         self._shifts = range(0, PLACE_BITS * len(hosts), PLACE_BITS)
         self._deadlines_at = range(0, FIELD * len(hosts), FIELD)
-        self._faults_at = FIELD * len(hosts)
         self._rests = 1 << (self._faults_at + FIELD)
         self._guard = sum(1 << (at + FIELD - 1) for at in range(0, FIELD * (len(hosts) + 2), FIELD))
         self._room = (

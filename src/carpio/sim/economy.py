@@ -27,11 +27,10 @@ from typing import Final, TypeAlias
 from carpio.sim.complaints import Complaints, too_long
 from carpio.sim.costs import SINCE_MASK, SINCE_ZERO, Cost, Costs
 from carpio.sim.horizon import Horizon, Progress, Result
-from carpio.sim.places import NEVER, Call, Choice, Move, Place, Places
-from carpio.sim.post import Sayings
+from carpio.sim.places import NEVER, Call, Choice, Move, Place, places_of
 from carpio.sim.premises import Bounds
 from carpio.sim.reaction import Host
-from carpio.sim.stance import Stance, Stances
+from carpio.sim.stance import Stance
 from carpio.sim.telling import told
 
 __all__ = ["Economy"]
@@ -65,18 +64,7 @@ class Economy:
         self._bounds = Bounds.of([host.group for host in hosts])
         self._wrong = Complaints(self._bounds).of
         self._costs = costs = Costs(len(hosts), horizon)
-        sayings = Sayings()
-        self._places = [
-            Places(
-                number,
-                Stances(host),
-                horizon,
-                costs=costs,
-                sayings=sayings,
-                echo=self._bounds.echo,
-            )
-            for number, host in enumerate(hosts)
-        ]
+        self._places = places_of(hosts, horizon, costs, echo=self._bounds.echo)
         self._met = [costs.of(number, 1, 0) for number, _ in enumerate(hosts)]
         self._known: Known = {}
         self._waiting: list[list[deque[tuple[int, Cost]]]] = [

@@ -7,7 +7,7 @@ notice something (`calls`), and those of which they notice nothing until time pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
@@ -15,10 +15,21 @@ from typing import Final, NamedTuple, TypeAlias
 from carpio.sim.costs import Cost, Costs
 from carpio.sim.horizon import Horizon
 from carpio.sim.post import Letter, Sayings, fates
-from carpio.sim.reaction import Act, Advert
+from carpio.sim.reaction import Act, Advert, Host
 from carpio.sim.stance import Outcome, Stance, Stances
 
-__all__ = ["NEVER", "NOWHEN", "PLACE_BITS", "Call", "Choice", "Courses", "Move", "Place", "Places"]
+__all__ = [
+    "NEVER",
+    "NOWHEN",
+    "PLACE_BITS",
+    "Call",
+    "Choice",
+    "Courses",
+    "Move",
+    "Place",
+    "Places",
+    "places_of",
+]
 
 PLACE_BITS: Final = 21
 _MASK: Final = (1 << PLACE_BITS) - 1
@@ -350,6 +361,15 @@ class Places:
                 then = self.of(stance, (*letters, *back))
                 moves = (move, *((self._number, "will hear itself", letter) for letter in back))
                 yield _Turn(then, since, 0, number, said, moves, outcome.broken, is_fault)
+
+
+def places_of(hosts: Sequence[Host], horizon: Horizon, costs: Costs, *, echo: int) -> list[Places]:
+    """Return the places of each host; `echo`: see `Places`."""
+    sayings = Sayings()
+    return [
+        Places(number, Stances(host), horizon, costs=costs, sayings=sayings, echo=echo)
+        for number, host in enumerate(hosts)
+    ]
 
 
 class _Best:
