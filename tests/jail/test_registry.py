@@ -1,6 +1,9 @@
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +178,29 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(registry: FileRegist
         registry.put(record)
     assert not [name for name in os.listdir(tmp_path / "state") if name.startswith(".")]
     assert json.loads(before)["name"] == "www"
+
+
+def test_what_a_killed_writer_left_is_written_over_and_goes_with_the_record(
+    registry: FileRegistry, tmp_path: Path
+):
+    record = registry.reserve("www", None, "/")
+    script = f"""
+import os, signal
+from pathlib import Path
+from carpio.jail.registry import FileRegistry
+Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+registry = FileRegistry(Path({str(tmp_path / "state")!r}), print)
+registry.put(registry.find("www"))
+"""
+    for end in (registry.put, registry.drop):
+        writer = subprocess.run((sys.executable, "-c", script), check=False)
+        assert writer.returncode == -signal.SIGKILL
+        left = [name for name in os.listdir(tmp_path / "state") if name.startswith(".")]
+        assert len(left) == 1, "the writer was to be killed between writing and renaming"
+        assert registry.find("www") == record
+        end(record)
+        assert not [name for name in os.listdir(tmp_path / "state") if name.startswith(".")]
+    assert list(registry.records()) == []
 
 
 def test_the_directory_can_be_another_one():

@@ -148,7 +148,7 @@ class FileRegistry:
                 maker=myself(),
             )
             self.put(record)
-            self._write("last-jid", str(number).encode())
+            self._write(self._directory / "last-jid", str(number).encode())
             return record
 
     def _next_jid(self) -> int:
@@ -165,22 +165,30 @@ class FileRegistry:
 
     def put(self, record: Record) -> None:
         """Write a record: whoever reads finds the old one or the new one."""
-        self._provide()
-        self._write(f"{record.jid}{_SUFFIX}", msgspec.json.encode(record))
+        with self.locked():
+            self._write(self._file(record.jid), msgspec.json.encode(record))
 
-    def _write(self, name: str, data: bytes) -> None:
-        temporary = self._directory / f".{name}.{os.getpid()}.{threading.get_ident()}"
+    def _write(self, path: Path, data: bytes) -> None:
+        """Replace a file. A writer that is killed leaves at most what the next one replaces."""
+        new = _being_written(path)
         try:
-            with open(temporary, "wb", opener=_opener) as file:
+            with open(new, "wb", opener=_opener) as file:
                 file.write(data)
-            temporary.rename(self._directory / name)
+            new.rename(path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
             raise self._failure("writing", error) from error
 
     def drop(self, record: Record) -> None:
         """Forget a jail."""
-        self._file(record.jid).unlink(missing_ok=True)
+        path = self._file(record.jid)
+        with self.locked():
+            path.unlink(missing_ok=True)
+            _being_written(path).unlink(missing_ok=True)
+
+
+def _being_written(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def _opener(path: str, flags: int) -> int:
