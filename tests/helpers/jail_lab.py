@@ -19,7 +19,7 @@ from carpio.jail.judge import Setpoint
 from carpio.jail.ports import Command, MountLine, Outcome, Record
 from carpio.jail.registry import FileRegistry
 
-__all__ = ["UNTIL_END", "JailLab", "host_facts", "make_root", "need_jails"]
+__all__ = ["UNTIL_END", "JailLab", "host_facts", "make_root", "need_jails", "orphans_naming"]
 
 APPLETS = """
     cat chown chroot echo env false hostname httpd id ip kill ln ls mkdir mknod mount nc ping ps pwd
@@ -163,3 +163,18 @@ class JailLab:
             check=False,
             env={**os.environ, "CARPIO_JAIL_STATE": str(self.state), **variables},
         )
+
+
+def orphans_naming(text: str) -> list[int]:
+    """Return the tools that a killed `jail` had started and that are at work still."""
+    tools = (b"crun", b"nsenter", b"ip", b"/sh")
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[0].endswith(tools) and text.encode() in b" ".join(words):
+                found.append(int(entry.name))
+    return found

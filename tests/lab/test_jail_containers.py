@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.helpers.jail_lab import UNTIL_END, JailLab, host_facts, need_jails
+from tests.helpers.jail_lab import UNTIL_END, JailLab, host_facts, need_jails, orphans_naming
 
 from carpio.errors import CarpioError
 from carpio.jail.cgroups import TOP, Part
@@ -450,27 +450,11 @@ registry.put(stage.create(record))
     maker.stdout.close()
     record = jails.registry.find(name)
     assert record is not None
-    assert wait_for(lambda: not processes_naming(str(jails.state)))
+    assert wait_for(lambda: not orphans_naming(str(jails.state)))
     jails.containers.destroy(record)
     jails.registry.drop(record)
     assert cgroups_of(jails) == []
     assert not Path(f"/run/netns/jail-{name}").exists()
-
-
-def processes_naming(text: str) -> list[int]:
-    """Return the tools that a killed maker had started and that are at work still."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if words[0].endswith(
-                (b"crun", b"nsenter", b"ip", b"/sh")
-            ) and text.encode() in b" ".join(words):
-                found.append(int(entry.name))
-    return found
 
 
 def test_a_holder_that_was_killed_is_noticed(jails: JailLab):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.helpers.bsd_lab import Console
+from tests.helpers.jail_lab import orphans_naming
 from tests.helpers.life import start, wait_for
 
 from carpio.lab.implementation import carpio_command
@@ -38,8 +39,11 @@ def a(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Con
     console("jail -R '*'")
 
 
-def killed(a: Console, after_s: float, *words: str) -> bool:
-    """Kill a call of jail after a time; return whether it had not ended by itself."""
+def killed(a: Console, tmp_path: Path, after_s: float, *words: str) -> bool:
+    """Kill a call of jail after a time; return whether it had not ended by itself.
+
+    Waits for the tools that it had started.
+    """
     control = f"CARPIO_CONTROL={a.node.daemon.control}"
     call = a.node.host.spawn("env", control, str(carpio_command()), "jail", *words, log="jail.log")
     deadline = time.monotonic() + after_s
@@ -49,6 +53,7 @@ def killed(a: Console, after_s: float, *words: str) -> bool:
     if is_running:
         os.kill(call.pid, signal.SIGKILL)
         wait_for(lambda: not call.is_running, "the command is gone")
+        wait_for(lambda: not orphans_naming(str(tmp_path)), "its tools are gone")
     return is_running
 
 
@@ -87,7 +92,7 @@ def test_whenever_it_is_killed_the_next_command_finds_the_way_back(
     killings = 0
     for number in range(MOMENTS):
         at = (number + 1) / (MOMENTS + 1)
-        killings += killed(a, creation_s * at, *file, "-c", "www")
+        killings += killed(a, tmp_path, creation_s * at, *file, "-c", "www")
         if a("jls -c -j www").status == 0:
             assert a(f"jail {' '.join(file)} -r www").status == 0
         else:
@@ -95,7 +100,7 @@ def test_whenever_it_is_killed_the_next_command_finds_the_way_back(
         assert left(a, tmp_path) == [], f"killed at {number}/{MOMENTS} of the creation"
         creation_s = took(a, *file, "-c", "www")  # anew: the machine is not always as busy
         assert len(left(a, tmp_path)) > 5, "what is left would be seen"
-        killings += killed(a, creation_s * share * at, *file, "-r", "www")
+        killings += killed(a, tmp_path, creation_s * share * at, *file, "-r", "www")
         if a("jls -c -j www").status == 0:
             assert a(f"jail {' '.join(file)} -r www").status == 0
         else:
