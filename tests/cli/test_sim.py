@@ -129,6 +129,19 @@ def test_a_search_that_breaks_nothing_says_so(run):
     assert "4 of 4 seeds, 0 broke something" in outcome.stderr
 
 
+def test_a_search_warns_of_groups_that_never_had_a_master(run, tmp_path: Path):
+    for name in ("a", "b"):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(file.read_text().replace("id = 1\n", "id = 1\nadvbase = 100\n"))
+    words = ("sim", "a.toml", "b.toml", "--seeds", "4")
+    outcome = run(*words)
+    assert "warning: 1@eth0 never had a master in 4 of 4 seeds, which say nothing" in outcome.stdout
+    assert json.loads(run(*words, "--json").stdout)["masterless"] == {"1@eth0": 4}
+    words += ("--for", "20min")
+    assert "never had a master" not in run(*words).stdout
+    assert json.loads(run(*words, "--json").stdout)["masterless"] == {}
+
+
 def test_a_failing_seed_is_kept_and_its_command_replays_it(run, tmp_path: Path):
     outcome = run("sim", "a.toml", "b.toml", "--seeds", "1", "--datapath", "naive", "--json")
     assert outcome.exit_status == 1

@@ -12,6 +12,11 @@ from carpio.lab.result import GapSeen, Outcome, Result
 from carpio.lab.summary import print_results
 
 
+@pytest.fixture(autouse=True)
+def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def gap(address: str, gap_ms: float, limit_ms: float | None, *, is_over: bool = True) -> GapSeen:
     return GapSeen(address=address, gap_ms=gap_ms, limit_ms=limit_ms, is_over=is_over)
 
@@ -104,6 +109,17 @@ def test_what_goes_to_no_terminal_is_a_hundred_wide_at_most(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert max(map(len, lines_of_table(told(capsys, a_result())))) <= 100
+
+
+def test_without_a_terminal_columns_says_how_wide_the_table_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = told_at(160, capsys, a_result())
+    assert wide != told(capsys, a_result())
+    monkeypatch.setenv("COLUMNS", "160")
+    assert told(capsys, a_result()) == wide
+    monkeypatch.setenv("COLUMNS", "many")
+    assert told(capsys, a_result()) == told_at(100, capsys, a_result())
 
 
 def test_problems_remarks_and_blind_observers_are_told_at_the_end(

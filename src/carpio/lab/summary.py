@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,12 +41,12 @@ def results_as_json(results: Sequence[Result]) -> str:
 def print_results(results: Sequence[Result], directory: Path, width: int | None = None) -> None:
     """Print a table for each run, what is wrong, and where the rest is.
 
-    `width` is that of the terminal unless it is given.
+    `width` is that of the terminal, or COLUMNS, unless it is given.
     """
     from rich.console import Console
 
     console = Console(highlight=False, width=width)
-    if width is None and not console.is_terminal:
+    if width is None and not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         console = Console(highlight=False, width=FILE_WIDTH)
     for number, result in enumerate(results, 1):
         _print_one(console, result, directory / f"run-{number}")

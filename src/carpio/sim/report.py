@@ -6,7 +6,7 @@ picture, and handed from one process to another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import pairwise
@@ -53,6 +53,11 @@ class GroupReport:
     probes_answered: int
     uncounted: int
     """Changes beyond those that are kept."""
+
+    @property
+    def is_masterless(self) -> bool:
+        """Whether nobody ever was master, so that nothing was proved of the group."""
+        return not any(who for _, who in self.speakers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,24 +110,25 @@ def report_of(
 ) -> Report:
     """Return what `world` came to until now."""
     invariants = world.invariants
+    groups = tuple(_group(world, watch) for watch in invariants.watches)
     return Report(
         seed=world.settings.seed,
         duration=world.now,
         hosts=tuple(node.name for node in world.nodes),
-        groups=tuple(_group(world, watch) for watch in invariants.watches),
+        groups=groups,
         findings=tuple(invariants.findings.all()),
         more_findings=invariants.findings.uncounted,
         faults_at=faults,
-        warnings=(*warnings, *_masterless(world)),
+        warnings=(*warnings, *_masterless(world, groups)),
         receptions=world.receptions,
         steps=world.steps,
     )
 
 
-def _masterless(world: World) -> Iterator[str]:
+def _masterless(world: World, groups: Sequence[GroupReport]) -> Iterator[str]:
     """Warn of groups about which the run says nothing."""
-    for watch in world.invariants.watches:
-        if any(who for _, who in watch.changes):
+    for watch, group in zip(world.invariants.watches, groups, strict=True):
+        if not group.is_masterless:
             continue
         if world.now <= watch.bounds.none:
             remedy = f"its first election can take {shown(watch.bounds.none)}; simulate for longer"

@@ -52,6 +52,8 @@ class Outcome:
     broken: tuple[Kind, ...]
     found: tuple[Kind, ...]
     receptions: int
+    masterless: tuple[str, ...] = ()
+    """Groups that never had a master, of which the seed says nothing."""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ class Campaign:
     broken: Counter[Kind] = field(default_factory=Counter)
     found: Counter[Kind] = field(default_factory=Counter)
     """Seeds with findings that a premise excuses."""
+    masterless: Counter[str] = field(default_factory=Counter)
+    """Seeds in which a group never had a master, by its name."""
     is_interrupted: bool = False
     """Whether there was more to explore."""
 
@@ -76,6 +80,7 @@ class Campaign:
         self.receptions += outcome.receptions
         self.broken.update(outcome.broken)
         self.found.update(outcome.found)
+        self.masterless.update(outcome.masterless)
         self.failed += bool(outcome.broken)
         if outcome.broken:
             self.failing.append(outcome)
@@ -119,7 +124,8 @@ def try_seed(search: Search, seed: int) -> Outcome:
     report = run(search.setups, search.scenario(seed), seed=seed, duration=search.duration)
     broken = dict.fromkeys(one.kind for one in report.findings if one.is_violation)
     found = dict.fromkeys(one.kind for one in report.findings if not one.is_violation)
-    return Outcome(seed, tuple(broken), tuple(found), report.receptions)
+    masterless = tuple(group.name for group in report.groups if group.is_masterless)
+    return Outcome(seed, tuple(broken), tuple(found), report.receptions, masterless)
 
 
 def shrink(search: Search, outcome: Outcome) -> Scenario:

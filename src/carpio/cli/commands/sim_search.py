@@ -167,6 +167,12 @@ def _tell_campaign(environment: Environment, search: Search, campaign: Campaign)
     ):
         for kind, count in counts.items():
             environment.say(f"{title}: {kind.value}, in {count:,} seed{'s' * (count > 1)}")
+    for name, count in campaign.masterless.items():
+        many = f"{count:,} of {campaign.seeds:,} seeds"
+        environment.say(
+            f"warning: {name} never had a master in {many}, which say nothing of it:"
+            " simulate for longer, or look at a single one with --seed"
+        )
     if campaign.failing:
         seeds = ", ".join(_ranges([outcome.seed for outcome in campaign.failing]))
         environment.say(fill(f"seeds that broke something: {seeds}", 96, subsequent_indent="  "))
@@ -204,6 +210,7 @@ def _as_json(search: Search, campaign: Campaign, replays: Sequence[_Replay]) -> 
         "adverts_heard": campaign.receptions,
         "found": _counts(campaign.found),
         "broken": _counts(campaign.broken),
+        "masterless": dict(campaign.masterless),
         "failed": campaign.failed,
         "failing": [outcome.seed for outcome in campaign.failing],
         "replays": [
