@@ -207,15 +207,20 @@ def test_file_with_problems_is_exit_status_2_of_the_daemon(node: Node, tmp_path:
 
 
 @pytest.mark.alone
-def test_status_answers_within_a_sixth_of_a_second(node: Node) -> None:
-    """Told from what else the machine does: the command comes first."""
-    times = []
+def test_status_costs_little_more_than_the_start_of_python(node: Node) -> None:
+    """Told from what else the machine does: both come first, and in turns."""
+    first = ("chrt", "--rr", "1")
+    bare, whole = [], []
     for _ in range(7):
         began = time.monotonic()
-        assert node.carpio("status", through=("chrt", "--rr", "1")).returncode == 0
-        times.append(time.monotonic() - began)
-    print(f"carpio status: {min(times) * 1000:.0f} to {max(times) * 1000:.0f} ms")
-    assert min(times) <= 0.15
+        node.host.run(*first, sys.executable, "-c", "pass")
+        bare.append(time.monotonic() - began)
+        began = time.monotonic()
+        assert node.carpio("status", through=first).returncode == 0
+        whole.append(time.monotonic() - began)
+    ratio = min(whole) / min(bare)
+    print(f"carpio status: {min(whole) * 1000:.0f} ms, {ratio:.1f} times the start of python")
+    assert ratio < 12
 
 
 def test_daemon_with_one_group_is_small(node: Node) -> None:
