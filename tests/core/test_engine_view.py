@@ -13,6 +13,7 @@ from carpio.core.events import (
     Stopped,
 )
 from carpio.core.model import DemotionCause, EngineConfig, RivalView, State
+from carpio.core.schedule import Schedule
 from carpio.wire.constants import Family
 
 DUAL = group("1@eth0", "10.0.0.1/24", "2001:db8::1/64", advskew=20)
@@ -40,6 +41,21 @@ def test_it_tells_whether_what_comes_next_may_be_a_takeover():
     stage = play(running_engine(engine_config()))
     assert stage.engine.awaits_takeover()
     assert not stage.master().engine.awaits_takeover()
+
+
+def test_no_group_is_stuck_as_long_as_it_awaits_something():
+    stage = play(running_engine(engine_config()))
+    engine = stage.engine
+    assert [engine.is_stuck(*place) for place in (("eth0", 1), ("eth0", 2), ("eth9", 1))] == [
+        False
+    ] * 3
+    assert not stage.master().engine.is_stuck("eth0", 1)
+    assert not stage.on(Stopped()).engine.is_stuck("eth0", 1)
+
+
+def test_a_group_that_lost_its_deadline_is_stuck(monkeypatch):
+    monkeypatch.setattr(Schedule, "update", lambda *_: None)
+    assert running_engine(engine_config()).is_stuck("eth0", 1)
 
 
 def test_a_master_shows_since_when_and_why():

@@ -57,6 +57,19 @@ def test_a_deadline_that_returns_to_an_earlier_entry_is_due_once():
     assert schedule.pop_due(9) == []
 
 
+def test_who_is_awaited_has_an_entry_that_is_not_later():
+    schedule, instance = Schedule(), Waiting(0, 10)
+    assert not schedule.awaits(instance)
+    schedule.update(instance)
+    assert schedule.awaits(instance)
+    instance.due = 20
+    assert schedule.awaits(instance)
+    instance.due = 5
+    assert not schedule.awaits(instance)
+    instance.due = None
+    assert not schedule.awaits(instance)
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.none() | st.integers(0, 50))))
 def test_it_agrees_with_asking_everybody(changes):
     schedule = Schedule()

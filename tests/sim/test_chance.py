@@ -3,10 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.helpers.builders import group
 from tests.helpers.sim import SECOND, host, pair
 
 from carpio.sim.chance import SAFE, random_scenario
+from carpio.sim.faults import FaultKind
 from carpio.sim.injection import Injection
+from carpio.sim.node import HostSetup
 from carpio.sim.run import run
 from carpio.sim.world import World, WorldSettings
 
@@ -29,6 +32,25 @@ def test_all_faults_end_in_time_for_the_last_check():
 def test_all_kinds_come_up():
     kinds = {f.kind for seed in range(300) for f in random_scenario(seed, THREE, 10**12).faults}
     assert len(kinds) == 21
+
+
+def two_legged() -> list[HostSetup]:
+    """Return a pair with a group on each of two interfaces, as gateways have."""
+    legs = (group("1@eth0", "10.0.0.1/24"), group("2@eth1", "192.0.2.1/24"))
+    return [
+        replace(
+            one,
+            config=replace(one.config, instances=tuple(replace(leg, advskew=skew) for leg in legs)),
+        )
+        for one, skew in zip(pair(), (0, 100), strict=True)
+    ]
+
+
+def test_a_fault_hits_one_interface_or_all_where_there_are_several():
+    faults = [it for seed in SEEDS for it in random_scenario(seed, two_legged(), 10**12).faults]
+    assert {it.interface for it in faults if it.kind is FaultKind.LINK_DOWN} == {"", "eth0", "eth1"}
+    faults = [it for seed in SEEDS for it in random_scenario(seed, pair(), 10**12).faults]
+    assert {it.interface for it in faults} == {""}
 
 
 def test_premises_hold_in_at_least_half_of_the_schedules():
@@ -59,7 +81,9 @@ def test_seeds_that_once_found_something_stay_clean(seed: int, hosts, seconds: i
     assert not [one for one in report.findings if one.is_violation]
 
 
-@pytest.mark.parametrize("hosts", [pair(), pair(preempt=False), THREE], ids=["pair", "no", "three"])
+@pytest.mark.parametrize(
+    "hosts", [pair(), pair(preempt=False), THREE, two_legged()], ids=["pair", "no", "three", "legs"]
+)
 def test_nothing_is_broken_in_random_schedules(hosts):
     for seed in range(25):
         report = run(hosts, random_scenario(seed, hosts, 60 * SECOND), seed=seed)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from tests.helpers.builders import group
 from tests.helpers.sim import SECOND, host, pair, world
 
 from carpio.core.engine import Engine
+from carpio.core.instance import Instance
 from carpio.core.model import State, VirtualAddress
+from carpio.core.schedule import Schedule
+from carpio.sim import datapath
 from carpio.sim.faults import Fault, FaultKind
 from carpio.sim.findings import Finding, Kind
 from carpio.sim.frames import Frame, arp_reply
@@ -120,11 +124,46 @@ def test_a_master_that_is_init_again_within_a_turn_needs_no_deadline():
     assert report.findings == ()
 
 
-def test_a_backup_without_a_deadline_is_told(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(Engine, "next_deadline", lambda _: None)
-    made = world()
-    made.run(5 * SECOND)
-    assert {(one.kind, one.evidence) for one in made.findings} >= {(Kind.ENGINE, "no deadline")}
+def without_a_deadline(made: World) -> set[str]:
+    assert {(one.kind, one.evidence) for one in made.findings} == {(Kind.ENGINE, "no deadline")}
+    return {one.group for one in made.findings}
+
+
+def test_a_group_that_is_never_scheduled_is_told_whatever_others_await(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    update = Schedule.update
+
+    def forget_one(schedule: Schedule, instance: Instance) -> None:
+        if instance.key.vhid != 2:
+            update(schedule, instance)
+
+    monkeypatch.setattr(Schedule, "update", forget_one)
+    made = world(host("a", 0, groups=3), host("b", 100, groups=3))
+    made.run(2 * SECOND)
+    assert without_a_deadline(made) == {"2@eth0"}
+
+
+def test_a_backup_that_awaits_nothing_after_an_advert_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    hear = Instance.hear
+
+    def forget(instance: Instance, *heard: Any) -> None:
+        hear(instance, *heard)
+        instance.due = None
+
+    made = settled()
+    monkeypatch.setattr(Instance, "hear", forget)
+    made.run(11_500_000_000)
+    assert without_a_deadline(made) == {"1@eth0", "2@eth0", "3@eth0"}
+
+
+def test_a_group_that_awaits_nothing_at_the_end_is_told(monkeypatch: pytest.MonkeyPatch):
+    made = settled()
+    monkeypatch.setattr(Engine, "is_stuck", lambda _engine, _carpdev, vhid: vhid == 3)
+    made.finish()
+    assert without_a_deadline(made) == {"3@eth0"}
 
 
 def slow_and_killed(seed: int, *, recovers: int | None = None) -> list[Finding]:
@@ -139,6 +178,19 @@ def slow_and_killed(seed: int, *, recovers: int | None = None) -> list[Finding]:
 def test_a_gate_that_a_slow_clock_keeps_open_has_its_cause():
     found = [one for seed in range(5) for one in slow_and_killed(seed)]
     assert {one.cause for one in found} == {"the clock of a is slow by more than 1 %"}
+
+
+def test_a_short_freeze_long_ago_excuses_no_gate(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(datapath, "DEAD_MAN", 4.0)
+    faults = [
+        Fault(kind=FaultKind.FREEZE, at=12 * SECOND, lasts=SECOND // 20, host="a"),
+        Fault(kind=FaultKind.KILL, at=30 * SECOND, host="a"),
+    ]
+    found = []
+    for seed in range(5):
+        report = run(pair(), Scenario(faults=tuple(faults)), seed=seed, duration=60 * SECOND)
+        found += [one for one in report.findings if one.kind is Kind.NOT_MASTER]
+    assert {one.cause for one in found} == {""}
 
 
 def test_a_clock_that_is_right_again_keeps_no_gate_open():

@@ -614,8 +614,8 @@ COMMANDS: Final = (
                 name="--datapath",
                 metavar="real|naive",
                 choices=("real", "naive"),
-                doc="How hosts hold addresses: as carpio does (default), or as FreeBSD bug 191832 "
-                "tells, on the NIC first.",
+                doc="How hosts hold addresses: as carpio does, or as FreeBSD bug 191832 tells, on "
+                "the NIC first. Default: as the scenario says, or as carpio does.",
             ),
             Argument(
                 name="--trace",

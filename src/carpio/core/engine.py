@@ -134,6 +134,16 @@ class Engine:
         instance = self._schedule.next_instance()
         return instance is not None and instance.state is State.BACKUP
 
+    def is_stuck(self, carpdev: str, vhid: int) -> bool:
+        """Return whether a group that is not INIT awaits nothing: it would never act by itself.
+
+        That must not be; for those who test the engine. A group that is not there is not stuck.
+        """
+        instance = self._groups.get(carpdev, _NO_GROUPS).get(vhid)
+        if instance is None or instance.state is State.INIT:
+            return False
+        return not self._schedule.awaits(instance)
+
     def snapshot(self) -> EngineView:
         """Return a frozen picture of everything."""
         return EngineView(

@@ -37,6 +37,11 @@ class Schedule:
             self._queued[order] = due
             heappush(self._heap, (due, order, instance))
 
+    def awaits(self, instance: Instance) -> bool:
+        """Return whether `instance` has a deadline, and an entry that is not later."""
+        due, queued = instance.due, self._queued.get(instance.order)
+        return due is not None and queued is not None and queued <= due
+
     def next_deadline(self) -> Nanoseconds | None:
         """Return the earliest deadline, or None."""
         heap = self._heap

@@ -80,6 +80,7 @@ def _settings(
     kind: FaultKind, setups: Sequence[HostSetup], entropy: Random, is_safe: bool
 ) -> dict[str, Any]:
     names = [setup.name for setup in setups]
+    carpdevs = {one.name: sorted({it.carpdev for it in one.config.instances}) for one in setups}
     values: dict[str, Any] = {}
     for setting in KINDS[kind].settings:
         match setting.name:
@@ -88,6 +89,8 @@ def _settings(
             case "hosts":
                 count = entropy.randint(1, max(len(names) - 1, 1))
                 values["hosts"] = tuple(sorted(entropy.sample(names, count)))
+            case "interface" if len(carpdevs[values["host"]]) > 1 and entropy.random() < 0.5:
+                values["interface"] = entropy.choice(carpdevs[values["host"]])
             case "direction" if setting.required or entropy.random() < 0.5:
                 values["direction"] = entropy.choice(_DIRECTIONS)
             case "family" if entropy.random() < 0.5:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypedDict
 
 from carpio.core.effects import ReportDemotion, ReportTransition, SendAdvertisement
-from carpio.core.engine import Engine
 from carpio.core.model import InstanceKey, State
 from carpio.sim.findings import Findings, Kind
 from carpio.sim.frames import Echo, Frame, claims_of
@@ -158,9 +157,7 @@ class Invariants:
             self.changes.append(Change(*place, report.old, report.new, report.reason))
         else:
             self.uncounted += 1
-        if node.engine is not None and node.engine.next_deadline() is None:
-            is_init = _is_init(node.engine, report.instance)
-            self._expect(is_init, node, watch, now, "no deadline")
+        self._expect_deadline(node, report.instance, now)
         self.changed(node, report.instance, now)
 
     def demotion(self, node: Node, report: ReportDemotion, now: int) -> None:
@@ -180,9 +177,18 @@ class Invariants:
             return
         tenure.sent += 1
         tenure.last_advert = now
+        self._expect_deadline(node, advert.instance, now)
         if node.states.get(advert.instance) is not _MASTER:
             watch = self._watch[node.name, advert.instance]
             self._expect(False, node, watch, now, "advert of a host that is not MASTER")
+
+    def stuck(self, node: Node, key: InstanceKey, now: int) -> None:
+        """An instance awaits nothing though it is not INIT."""
+        self._expect(False, node, self._watch[node.name, key], now, "no deadline")
+
+    def _expect_deadline(self, node: Node, key: InstanceKey, now: int) -> None:
+        if node.engine is not None and node.engine.is_stuck(key.carpdev, key.vhid):
+            self.stuck(node, key, now)
 
     def spoke(self, nic: Nic, frame: Frame, now: int) -> None:
         """A frame that is no advert left the host: judge what it claims."""
@@ -206,8 +212,9 @@ class Invariants:
             self._add(Kind.NOT_MASTER, watch, node.name, now, frame)
         elif last is None:
             self._add(Kind.BEFORE_FIRST_ADVERT, watch, node.name, now, frame)
-        elif now - last > _PATIENCE * member.advbase * _SECOND:
-            cause = _cause_of_late_gate(node, watch, now)
+        elif now - last > (patience := _PATIENCE * member.advbase * _SECOND):
+            has_stood = last < node.thawed_at and now - node.thawed_at <= patience
+            cause = _cause_of_late_gate(node, watch, now, has_stood=has_stood)
             self._add(Kind.NOT_MASTER, watch, node.name, now, frame, cause)
 
     def took(self, nic: Nic, frame: Frame, now: int) -> None:
@@ -298,6 +305,8 @@ class Invariants:
         for node in nodes:
             if node.engine is None or not node.is_working:
                 continue
+            for config in node.config.instances:
+                self._expect_deadline(node, config.instance, now)
             for one in node.engine.snapshot().causes:
                 excuse = self._excuse(node, one.cause, standing)
                 if excuse != _STANDS:
@@ -352,16 +361,12 @@ class Invariants:
         return format_mac(mac)
 
 
-def _is_init(engine: Engine, key: InstanceKey) -> bool:
-    """Whether an instance is INIT now: an earlier change of its state may be told only now."""
-    return all(
-        one.state is State.INIT for one in engine.snapshot().instances if one.instance == key
-    )
+def _cause_of_late_gate(node: Node, watch: GroupWatch, now: int, *, has_stood: bool) -> str:
+    """Say why a gate may be open for longer than three intervals; nothing: it must not.
 
-
-def _cause_of_late_gate(node: Node, watch: GroupWatch, now: int) -> str:
-    """Say why a gate may be open for longer than three intervals; nothing: it must not."""
-    if node.was_frozen:  # the one case that no host can help (docs/explanation/windows.md)
+    `has_stood`: the clock that the gate goes by stood still since it was opened.
+    """
+    if has_stood:  # the one case that no host can help (docs/explanation/windows.md)
         return "a machine stood still with its clocks"
     is_excused = not watch.premises.hold or now <= watch.premises.bad_until
     if node.was_slow and is_excused:

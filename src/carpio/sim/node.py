@@ -30,7 +30,7 @@ from carpio.core.events import (
     Started,
     Stopped,
 )
-from carpio.core.model import EngineConfig, InstanceKey, Nanoseconds, State
+from carpio.core.model import EngineConfig, InstanceKey, Nanoseconds, State, Vhid
 from carpio.sim.clock import MachineClock
 from carpio.sim.datapath import Datapath, NaiveDatapath
 from carpio.sim.entropy import stream
@@ -106,8 +106,8 @@ class Node:
         self.masters = 0
         """How many of its instances are MASTER."""
         self.is_frozen = False
-        self.was_frozen = False
-        """Whether its clocks ever stood still."""
+        self.thawed_at = 0
+        """When its clocks went on after they had stood still; 0: they never did."""
         self.was_slow = False
         """Whether its clock ever was slow by more than the dead-man has in hand."""
         self._seed = seed
@@ -253,13 +253,12 @@ class Node:
 
     def _freeze(self, now: int) -> None:
         self.clock.freeze(now)
-        self.was_frozen = True
         self.is_frozen, self._is_listening = True, False
         self._witness.changed(self, None, now)
 
     def _thaw(self, now: int) -> None:
         self.clock.thaw(now)
-        self.is_frozen = False
+        self.is_frozen, self.thawed_at = False, now
         self._is_listening = self.engine is not None and not self._is_paused
         self._wake_at = None
         self._performer.thaw(now)
@@ -372,6 +371,8 @@ class Node:
             elif self.masters or heard.payload[5] >= _TURN_OFF:
                 # all else that an advert can change without an effect comes later than before
                 self._rearm(now)
+            if engine.is_stuck(heard.carpdev, heard.payload[1]):
+                self._witness.stuck(self, InstanceKey(Vhid(heard.payload[1]), heard.carpdev), now)
         elif self._is_paused and not self.is_frozen:
             self._backlog.append(heard)
 

@@ -43,10 +43,6 @@ class Scenario:
     is_naive: bool = False
     faults: tuple[Fault, ...] = field(default=())
 
-    def with_datapath(self, *, naive: bool) -> Scenario:
-        """Return it with naive hosts if `naive` or if it has them already."""
-        return replace(self, is_naive=self.is_naive or naive)
-
     def in_time(self) -> Scenario:
         """Return it with the faults in the order of time."""
         return replace(self, faults=tuple(sorted(self.faults, key=lambda fault: fault.at)))

@@ -41,7 +41,7 @@ class Search:
     def scenario(self, seed: int) -> Scenario:
         """Return the schedule of a seed."""
         found = random_scenario(seed, self.setups, self.duration)
-        return found.with_datapath(naive=self.is_naive)
+        return replace(found, is_naive=self.is_naive)
 
 
 @dataclass(frozen=True, slots=True)

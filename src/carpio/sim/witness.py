@@ -30,6 +30,10 @@ class Witness(Protocol):
         """An advert was sent, or was not (`error`)."""
         ...
 
+    def stuck(self, node: Node, key: InstanceKey, now: int) -> None:
+        """An instance awaits nothing though it is not INIT."""
+        ...
+
     def spoke(self, nic: Nic, frame: Frame, now: int) -> None:
         """A frame that is no advert left the host."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from textwrap import fill
 from types import MappingProxyType
 from typing import Final
@@ -200,7 +201,9 @@ def _scenario(
         scenario = random_scenario(arguments.seed, setups, _duration(arguments) or MINUTE)
     else:
         scenario = Scenario()
-    return scenario.with_datapath(naive=arguments.datapath == "naive")
+    if arguments.datapath is None:
+        return scenario
+    return replace(scenario, is_naive=arguments.datapath == "naive")
 
 
 def _duration(arguments: argparse.Namespace) -> int | None:
