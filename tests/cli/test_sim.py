@@ -50,6 +50,16 @@ def test_a_calm_pair_is_told_with_roles_and_a_timeline(run):
     assert outcome.stdout.endswith("Nothing wrong.\n")
 
 
+def test_datapath_counts_whatever_the_scenario_says(run):
+    words = ("sim", "a.toml", "b.toml", "--scenario", "bug-191832")
+    naive = run(*words)
+    assert (naive.exit_status, "BROKEN" in naive.stdout) == (1, True)
+    assert run(*words, "--datapath", "naive").stdout == naive.stdout
+    real = run(*words, "--datapath", "real")
+    assert real.exit_status == 0
+    assert real.stdout.endswith("Nothing wrong.\n")
+
+
 def test_json_says_the_same_for_programs(run):
     outcome = run("sim", "a.toml", "b.toml", "--json")
     report = json.loads(outcome.stdout)
