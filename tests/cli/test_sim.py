@@ -139,6 +139,36 @@ def test_a_search_that_breaks_nothing_says_so(run):
     assert "4 of 4 seeds, 0 broke something" in outcome.stderr
 
 
+def test_one_file_for_two_hosts_is_warned_of(run, tmp_path: Path):
+    (tmp_path / "c.toml").symlink_to("a.toml")
+    outcome = run("sim", "a.toml", "b.toml", "c.toml")
+    assert "c.toml is the same file as" in outcome.stderr
+    assert "a.toml: both hosts have one configuration" in outcome.stderr
+    assert "same file" not in run("sim", "a.toml", "b.toml").stderr
+
+
+def test_keys_of_files_cannot_speak_to_the_terminal(run, tmp_path: Path):
+    (tmp_path / "s.toml").write_text('"\\u001b[31mk" = 1\n')
+    outcome = run("sim", "a.toml", "b.toml", "--scenario", "s.toml")
+    assert "s.toml:1: \\x1b[31mk: unknown key" in outcome.stderr
+    (tmp_path / "b.toml").write_text('"\\u001b[31mk" = 1\n')
+    outcome = run("sim", "a.toml", "b.toml")
+    assert "b.toml:1: \\x1b[31mk: unknown key" in outcome.stderr
+
+
+@pytest.mark.parametrize("option", ["--svg", "--html", "--trace"])
+def test_a_full_disk_is_told_with_the_file(run, option: str):
+    outcome = run("sim", "a.toml", "b.toml", option, "/dev/full")
+    assert outcome.exit_status == 1
+    assert outcome.stderr.startswith("carpio: /dev/full: No space left on device")
+
+
+def test_a_scenario_that_is_no_regular_file_is_told(run):
+    outcome = run("sim", "a.toml", "b.toml", "--scenario", "/dev/null")
+    assert outcome.exit_status == 64
+    assert "/dev/null: no regular file, and no scenario of that name" in outcome.stderr
+
+
 def test_a_search_warns_of_groups_that_never_had_a_master(run, tmp_path: Path):
     for name in ("a", "b"):
         file = tmp_path / f"{name}.toml"
@@ -539,6 +569,7 @@ def test_every_failing_seed_is_kept_with_the_command_that_plays_all_of_it(run, t
     [
         ("a.toml b.toml --seeds 4 --jobs 0", "--jobs takes 1 or more"),
         ("a.toml b.toml --seeds 0", "--seeds takes 1 or more"),
+        ("a.toml b.toml --seed -3", "--seed takes 0 or more"),
         ("--exhaustive --faults -1", "--faults takes 0 or more"),
         ("--exhaustive --deadlines 0", "--deadlines takes 1 or more"),
         ("a.toml b.toml --for 0s", "--for: let some time pass"),

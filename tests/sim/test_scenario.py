@@ -101,6 +101,7 @@ def _fault(kind: str, *lines: str) -> str:
         ('titel = "x"', ":1: titel: unknown key; did you mean title?"),
         ("title = 1", ":1: title: 1 is not usable; write a text in quotes"),
         ('for = "soon"', ":1: for: 'soon' is not a duration; write 10min, 1.5s or 20ms"),
+        ('for = "５s"', ":1: for: '５s' is not a duration; write 10min, 1.5s or 20ms"),  # noqa: RUF001
         ("for = 3", ":1: for: 3 is not a duration; write a duration in quotes"),
         ('datapath = "x"', ':1: datapath: \'x\' is not usable; write "real" or "naive"'),
         ("fault = 1", ":1: fault: 1 is not usable; write [[fault]] tables"),

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Place", "Problem", "Problems", "in_reading_order"]
+__all__ = ["Place", "Problem", "Problems", "in_reading_order", "printable"]
+
+
+def printable(text: str) -> str:
+    """Return it with what is not for people, which names and keys can have, as `\\n` or `\\x1b`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Problem:
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.what}"
-        return f"{text}; {self.remedy}" if self.remedy else text
+        return printable(f"{text}; {self.remedy}" if self.remedy else text)
 
 
 @dataclass(slots=True)

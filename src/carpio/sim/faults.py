@@ -51,7 +51,7 @@ class Value(Enum):
 
     DURATION = 'a duration in quotes, such as "1.5s"'
     PERCENT = "a number, 0 to 100"
-    INTEGER = "a whole number"
+    INTEGER = "a whole number, -2147483648 to 2147483647"
     MILLIONTHS = "a whole number, above -1000000 and below 1000000"
     HOST = 'a number that counts the files from 1, a name in quotes, "master" or "backup"'
     HOSTS = "a list of numbers that count the files from 1, or of names in quotes"

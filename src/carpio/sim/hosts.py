@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 from carpio.config.load import load_config
@@ -37,6 +38,11 @@ def load_hosts(
         setup
         for name, config in zip(_names(paths), configs, strict=True)
         for setup in hosts_of(name, config)
+    ]
+    warnings += [
+        f"{other} is the same file as {path}: both hosts have one configuration"
+        for path, other in combinations(paths, 2)
+        if path.samefile(other)
     ]
     if not any(setup.config.instances for setup in found):
         raise ConfigError(["no file has a [[vhid]] table; there is nothing to simulate"])

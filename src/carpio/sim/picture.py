@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
+from carpio.config.problems import printable
 from carpio.core.model import State
 from carpio.sim.report import GroupReport, Report
-from carpio.sim.text import as_text, printable
+from carpio.sim.text import as_text
 
 __all__ = ["as_html", "as_svg"]
 

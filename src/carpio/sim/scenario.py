@@ -192,7 +192,7 @@ class _Reader:
                 return self._duration(value, place)
             case Value.PERCENT if _is_number(value) and 0 <= value <= 100:  # type: ignore[operator]  # a number
                 return round(value * _MILLIONTHS)  # type: ignore[operator]  # a number
-            case Value.INTEGER if _is_whole(value):
+            case Value.INTEGER if _is_whole(value) and -(2**31) <= value < 2**31:  # type: ignore[operator]  # a number
                 return value
             case Value.MILLIONTHS if _is_whole(value) and -_MILLION < value < _MILLION:  # type: ignore[operator]  # a number
                 return value

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from carpio.config.problems import printable
 from carpio.core.model import State
 from carpio.sim.findings import Finding
 from carpio.sim.report import GroupReport, Report
 from carpio.sim.units import shown
 
-__all__ = ["as_text", "printable"]
+__all__ = ["as_text"]
 
 _WIDTH: Final = 64
 _MOST_CHANGES: Final = 40
@@ -32,11 +33,6 @@ def as_text(report: Report) -> str:
         lines += ["", *(f"warning: {text}" for text in report.warnings)]
     lines += ["", *_findings(report)]
     return "\n".join(map(printable, lines))
-
-
-def printable(text: str) -> str:
-    """Return it with what is not for people, which file names can have, as `\\n` or `\\x1b`."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _group(group: GroupReport, duration: int) -> Iterator[str]:

@@ -17,7 +17,7 @@ _UNITS: Final = MappingProxyType(
         "h": 3_600_000_000_000,
     }
 )
-_TEXT: Final = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(us|ms|s|min|h)")
+_TEXT: Final = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(us|ms|s|min|h)", re.ASCII)
 
 
 def parse_duration(text: str) -> int:

@@ -10,7 +10,7 @@ from textwrap import fill
 from types import MappingProxyType
 from typing import Final
 
-from carpio.cli.commands.sim_outputs import check_file, confusion
+from carpio.cli.commands.sim_outputs import check_file, confusion, naming
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.usage import UsageError
@@ -106,7 +106,9 @@ def _play(
     with ExitStack() as closing:
         trace = None
         if arguments.trace is not None:
-            file = closing.enter_context(environment.path(arguments.trace).open("w"))
+            path = environment.path(arguments.trace)
+            closing.enter_context(naming(path))
+            file = closing.enter_context(path.open("w"))
             trace = lambda at, text: print(f"{at} {text}", file=file)  # noqa: E731 - of one use
         report = simulate(
             setups,
@@ -142,12 +144,14 @@ def _draw(arguments: argparse.Namespace, environment: Environment, report: Repor
 
     for name, made in ((arguments.svg, as_svg), (arguments.html, as_html)):
         if name is not None:
-            environment.path(name).write_text(made(report))
+            path = environment.path(name)
+            with naming(path):
+                path.write_text(made(report))
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raise UsageError for numbers out of range, and for options that would do nothing."""
-    for name, least in (("jobs", 1), ("seeds", 1), ("faults", 0), ("deadlines", 1)):
+    for name, least in (("jobs", 1), ("seed", 0), ("seeds", 1), ("faults", 0), ("deadlines", 1)):
         value = getattr(arguments, name)
         if value is not None and value < least:
             raise UsageError(f"carpio sim: --{name} takes {least} or more")
@@ -191,8 +195,10 @@ def _scenario(
     if arguments.scenario is not None:
         path = find_scenario(arguments.scenario, environment.path(arguments.scenario))
         if path is None:
+            there = environment.path(arguments.scenario).exists()
+            what = "no regular file" if there else "no such file"
             raise UsageError(
-                f"carpio sim: {arguments.scenario}: no such file, and no scenario of that name; "
+                f"carpio sim: {arguments.scenario}: {what}, and no scenario of that name; "
                 f"there are {', '.join(names())}"
             )
         carpdevs = {one.name: [it.carpdev for it in one.config.instances] for one in setups}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 
-__all__ = ["check_directory", "check_file", "confusion"]
+__all__ = ["check_directory", "check_file", "confusion", "naming"]
 
 
 def check_file(path: Path) -> None:
@@ -32,6 +33,17 @@ def check_directory(path: Path) -> None:
         raise _refusal(errno.ENOTDIR, found)
     if not os.access(found, os.W_OK | os.X_OK):
         raise _refusal(errno.EACCES, found)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError that comes of writing, as on a full disk, name the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise _refusal(error.errno, path) from error
 
 
 def _refusal(number: int, path: Path) -> OSError:

@@ -13,14 +13,14 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, Final
 
-from carpio.cli.commands.sim_outputs import check_directory
+from carpio.cli.commands.sim_outputs import check_directory, naming
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
+from carpio.config.problems import printable
 from carpio.sim.findings import Kind
 from carpio.sim.node import HostSetup
 from carpio.sim.scenario import Scenario, scenario_toml
 from carpio.sim.search import Campaign, Outcome, Search, explore, shrink
-from carpio.sim.text import printable
 from carpio.sim.units import exact, shown
 
 __all__ = ["run"]
@@ -82,7 +82,9 @@ def run(
     if campaign.failing:
         _keep(environment, directory, [_whole(arguments, search, it) for it in campaign.failing])
     for replay in replays:
-        environment.path(replay.path).write_text(replay.toml())
+        path = environment.path(replay.path)
+        with naming(path):
+            path.write_text(replay.toml())
     if campaign.is_interrupted:
         return ExitStatus.INTERRUPTED
     return ExitStatus.FAILED if campaign.failing else ExitStatus.DONE
@@ -133,7 +135,8 @@ def _keep(environment: Environment, directory: Path, commands: Sequence[str]) ->
     """Write down how to play each failing seed."""
     environment.path(str(directory)).mkdir(parents=True, exist_ok=True)
     file = environment.path(str(directory / _ALL))
-    file.write_text("".join(f"{one}\n" for one in commands))
+    with naming(file):
+        file.write_text("".join(f"{one}\n" for one in commands))
 
 
 def _whole(arguments: argparse.Namespace, search: Search, outcome: Outcome) -> str:
