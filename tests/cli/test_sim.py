@@ -60,6 +60,19 @@ def test_datapath_counts_whatever_the_scenario_says(run):
     assert real.stdout.endswith("Nothing wrong.\n")
 
 
+@pytest.mark.parametrize(
+    ("title", "words"), [("run", ("--scenario", "calm.toml")), ("search", ("--seeds", "1"))]
+)
+def test_the_reference_names_all_keys_of_json(run, title: str, words: tuple[str, ...]):
+    reference = Path(__file__).parents[2] / "docs" / "reference" / "sim.md"
+    _, _, table = reference.read_text().partition(f"<!-- keys of a {title} -->")
+    table, _, _ = table.strip().partition("\n\n")
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {key.strip(" `") for row in rows for key in row.split(",")}
+    printed = set(json.loads(run("sim", "a.toml", "b.toml", *words, "--json").stdout))
+    assert named - {"warnings"} == printed
+
+
 def test_json_says_the_same_for_programs(run):
     outcome = run("sim", "a.toml", "b.toml", "--json")
     report = json.loads(outcome.stdout)
