@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.helpers.jail_lab import need_jails
 from tests.helpers.lab import need
 
 from carpio.lab.cage import private_directory
@@ -52,7 +53,7 @@ def those_to_pass() -> list[tuple[str, ...]]:
     for name in scenario_names():
         variants = read_scenario(scenario_path(name)).variants
         found += [(name, "--variant", variant) for variant in variants] or [(name,)]
-    return [one for one in found if one not in (NAIVE, FORGED, BARE) and "jails" not in one[0]]
+    return [one for one in found if one not in (NAIVE, FORGED, BARE)]
 
 
 def command(*arguments: str) -> tuple[str, ...]:
@@ -106,6 +107,8 @@ def played(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 @pytest.fixture
 def run(runs: Mapping[tuple[str, ...], Future[Run]], played: tuple[str, ...]) -> Run:
+    if played[0].startswith("jails"):
+        need_jails()
     return runs[played].result()
 
 
