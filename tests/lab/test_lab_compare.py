@@ -256,6 +256,34 @@ def test_report_makes_the_pages_of_all_results_below_a_directory(
     assert (tmp_path / "run-2" / "report.md").read_text(encoding="utf-8").startswith("# ✕ Wrong")
 
 
+def test_report_makes_the_pages_of_a_comparison_and_leaves_all_else_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("crash/carpio", "crash/ucarp", "a/b/c"):
+        (tmp_path / name).mkdir(parents=True)
+        write_result(a_result(), tmp_path / name / "result.json")
+    assert main(["report", str(tmp_path)]) == 1  # as long as it is not that of a comparison
+    capsys.readouterr()
+    (tmp_path / "compare.json").write_text("{}")
+    assert main(["report", str(tmp_path)]) == 0
+    made = [str(tmp_path / "crash" / name / "report.html") for name in ("carpio", "ucarp")]
+    assert capsys.readouterr().out.splitlines() == made
+    assert not (tmp_path / "a/b/c/report.html").exists()
+
+
+def test_report_makes_the_pages_of_good_results_beside_bad_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("run-1", "run-2"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run-1" / "result.json").write_text("[]")
+    write_result(a_result(), tmp_path / "run-2" / "result.json")
+    assert main(["report", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == f"{tmp_path / 'run-2' / 'report.html'}\n"
+    assert "run-1/result.json: not a result of the lab" in said.err
+
+
 def test_report_of_a_place_without_results_is_refused_with_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,7 +90,16 @@ def test_unknown_variant_is_refused_with_those_there_are(tmp_path: Path) -> None
     [
         ("crash a", "crash z", "x.toml:24: event.do: 'crash z': 'z' is no host; one of a, b"),
         ("crash a", "burn a", "x.toml:24: event.do: 'burn a': is nothing to do; begin with start"),
-        ("crash a", "cut x", "x.toml:24: event.do: 'cut x': 'x' is no trunk; one of none"),
+        (
+            "crash a",
+            "cut x",
+            "x.toml:24: event.do: 'cut x': 'x' is no trunk; the topology has none",
+        ),
+        (
+            "crash a",
+            "rename a averyveryverylongname",
+            "'averyveryverylongname' is no name of an interface; write at most",
+        ),
         ("crash a", "lose a much", "'lose a much': cannot be understood; write `lose ... SHARE%"),
         ("crash a", "pull a.wan", "'pull a.wan': a has no cable to 'wan'; one of lan"),
         (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import time
@@ -155,6 +156,10 @@ def test_merged_capture_holds_every_frame_and_tcpdump_reads_it(
     times = [line.split()[0] for line in lines]
     assert len(times) == count
     assert times == sorted(times)
+    written = merged.read_bytes()
+    for name in capture.files:  # as Wireshark shows them: option 2 of an interface is its name
+        option = struct.pack("=HH", 2, len(name)) + name.encode()
+        assert written.count(option) == 1, name
 
 
 def test_file_that_is_no_capture_is_refused_by_name(tmp_path: Path) -> None:

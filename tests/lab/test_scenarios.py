@@ -158,6 +158,16 @@ def test_known_failures_of_others_are_found(run: Run) -> None:
     assert any("b" in outcome.masters for outcome in result.events[-1].outcomes)
 
 
+@pytest.mark.interop
+@pytest.mark.parametrize("played", [("kill9", "--impl", "keepalived")], ids=" ".join)
+def test_one_claim_of_keepalived_at_a_takeover_is_found(run: Run) -> None:
+    """The new master asks for its client with the address it took over and the MAC of its NIC."""
+    claims = [claim for claim in run.result.events[-1].claims if claim.host == "b"]
+    (found,) = [one for one in claims if (one.kind, one.verdict) == ("ARP request", "wrong MAC")]
+    assert not found.mac.startswith("00:00:5e:")
+    assert found.count <= 2
+
+
 def test_ordinary_user_plays_beside_root(tmp_path: Path) -> None:
     need("ip", "tcpdump")
     (tmp_path / "root").mkdir()

@@ -20,6 +20,7 @@ from carpio.lab.plan import Plan
 __all__ = ["VERBS", "Action", "ActionError", "Needs", "Verb", "parse_action"]
 
 SHARE: Final = re.compile(r"(\d{1,3})%")
+INTERFACE_NAME: Final = re.compile(r"(?!\.{1,2}$)[!-.0-9;-~]{1,15}")
 DIRECTIONS: Final = ("in", "out", "both")
 MAX_COUNT: Final = 10_000_000
 """Of forged claims: minutes, and gigabytes of captures."""
@@ -148,7 +149,8 @@ def parse_action(text: str, plan: Plan) -> Action:
         place = rest.pop(0) if rest else ""
         trunks = [trunk.name for trunk in plan.trunks]
         if plan.is_known and place not in trunks:
-            raise ActionError(f"{place!r} is no trunk", f"one of {', '.join(trunks) or 'none'}")
+            remedy = f"one of {', '.join(trunks)}" if trunks else "the topology has none"
+            raise ActionError(f"{place!r} is no trunk", remedy)
     return _with_needs(verb, place, network, rest, text)
 
 
@@ -208,4 +210,7 @@ def _with_needs(verb: Verb, place: str, network: str, rest: list[str], text: str
         case Needs.NAME | Needs.WORDS:
             if not rest or (needs is Needs.NAME and len(rest) > 1):
                 raise wrong
+            if needs is Needs.NAME and not INTERFACE_NAME.fullmatch(first):
+                what = f"{short(first)} is no name of an interface"
+                raise ActionError(what, "write at most 15 characters, without / : and spaces")
             return Action(verb=verb, place=place, network=network, words=tuple(rest), text=text)

@@ -125,8 +125,8 @@ def _run_parser() -> argparse.ArgumentParser:
         type=_implementations,
         default={},
         metavar="NAME[,HOST=NAME...]",
-        help="what runs on the hosts: carpio, ucarp, keepalived, frr, naive, or a command file;"
-        " for all, or for single hosts",
+        help="what runs on the hosts: carpio, ucarp, keepalived, frr, naive, jails, jails-prestart,"
+        " or a command file; for all, or for single hosts",
     )
     parser.add_argument(
         "--sysctl", choices=SYSCTLS, default="default", help="kernel settings of the hosts"

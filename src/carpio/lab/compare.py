@@ -13,11 +13,11 @@ import msgspec
 from carpio.errors import CarpioError
 from carpio.lab.html import template_text, templates
 from carpio.lab.html_view import GapRow, Word, duration_text, gap_row, word_of, wrong_claims_of
-from carpio.lab.result import Configuration, Event, Outcome, Result
-from carpio.lab.run import RESULT_FILE
+from carpio.lab.result import RESULT_FILE, Configuration, Event, Outcome, Result
 from carpio.lab.scenario import scenario_names
 
 __all__ = [
+    "COMPARISON_FILE",
     "Cell",
     "Comparison",
     "Row",
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 SCHEMA: Final = 1
+COMPARISON_FILE: Final = "compare.json"
 PAGE: Final = "compare.html"
 SCALE_MS: Final = (1.0, 10_000.0)
 """Ends of the logarithmic scale on which gaps are drawn."""
@@ -341,7 +342,7 @@ def write_comparison(comparison: Comparison, directory: Path) -> Path:
         PlatformError: jinja2 is not installed; the JSON is written nevertheless.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "compare.json").write_bytes(as_json(comparison))
+    (directory / COMPARISON_FILE).write_bytes(as_json(comparison))
     (directory / "compare.md").write_text(as_markdown(comparison), encoding="utf-8")
     path = directory / PAGE
     path.write_text(as_page(comparison), encoding="utf-8")

@@ -14,7 +14,7 @@ from carpio.errors import CarpioError
 from carpio.lab.cage import is_inside
 from carpio.lab.pages import write_pages
 from carpio.lab.play import Progress, check_absent, check_implementation
-from carpio.lab.result import Outcome, Result, read_result
+from carpio.lab.result import RESULT_FILE, Outcome, Result, read_result
 from carpio.lab.scenario import FULL, SHORT, Scenario, read_scenario, scenario_path
 from carpio.lab.workdir import run_with_results
 
@@ -27,23 +27,38 @@ DEFAULT_IMPLEMENTATIONS: Final = "carpio,keepalived,ucarp,frr"
 
 def report(arguments: list[str], parser: argparse.ArgumentParser) -> int:
     """Write the pages of results that are there already."""
-    parser.add_argument("place", nargs="+", type=Path, help="a result.json, or its directory")
+    parser.add_argument(
+        "place",
+        nargs="+",
+        type=Path,
+        help="a result.json, its directory, or the --out of a run or a comparison",
+    )
     options = parser.parse_args(arguments)
-    for place in options.place:
-        for path in _results_at(place):
-            if not write_pages(read_result(path), path.parent, _complain):
-                return 1
-            print(path.parent / "report.html")
-    return 0
+    status = 0
+    for path in [path for place in options.place for path in _results_at(place)]:
+        try:
+            result = read_result(path)
+        except CarpioError as error:
+            _complain(f"{parser.prog}: {error}")
+            status = 2
+            continue
+        if not write_pages(result, path.parent, _complain):
+            return 1
+        print(path.parent / "report.html")
+    return status
 
 
 def _results_at(place: Path) -> Sequence[Path]:
     if not place.is_dir():
         return [place]
-    found = sorted(place.rglob("result.json"))
-    if not found:
-        raise CarpioError(f"{place}: no result.json in it; carpio lab run --out {place} makes one")
-    return found
+    from carpio.lab.compare import COMPARISON_FILE
+
+    for pattern in (RESULT_FILE, f"run-*/{RESULT_FILE}"):
+        if found := sorted(place.glob(pattern)):
+            return found
+    if (place / COMPARISON_FILE).exists():
+        return sorted(place.glob(f"*/*/{RESULT_FILE}"))
+    raise CarpioError(f"{place}: no result.json in it; carpio lab run --out {place} makes one")
 
 
 def _complain(text: str) -> None:

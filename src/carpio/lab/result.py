@@ -19,6 +19,7 @@ import msgspec
 from carpio.errors import CarpioError
 
 __all__ = [
+    "RESULT_FILE",
     "SCHEMA",
     "Cable",
     "CapturedPort",
@@ -53,6 +54,7 @@ __all__ = [
 ]
 
 SCHEMA: Final = 1
+RESULT_FILE: Final = "result.json"
 
 
 @unique

@@ -26,6 +26,7 @@ from carpio.lab.plan import Plan
 from carpio.lab.ports import check_delay
 from carpio.lab.probe import DEFAULT_RATE, Probe
 from carpio.lab.result import (
+    RESULT_FILE,
     CapturedPort,
     Kind,
     Observers,
@@ -38,9 +39,8 @@ from carpio.lab.stage import Stage
 from carpio.lab.topology import HARDENED, KERNEL_DEFAULTS, Lab, check_installed
 from carpio.lab.transfer import TransferUnderWay
 
-__all__ = ["CAPTURE_FILE", "RESULT_FILE", "Options", "check_tools", "peers_for", "run_scenario"]
+__all__ = ["CAPTURE_FILE", "Options", "check_tools", "peers_for", "run_scenario"]
 
-RESULT_FILE: Final = "result.json"
 CAPTURE_FILE: Final = "capture.pcapng"
 MOST_PROBED: Final = 4
 MOST_FLOODED: Final = 12
