@@ -53,11 +53,12 @@ def _results_at(place: Path) -> Sequence[Path]:
         return [place]
     from carpio.lab.compare import COMPARISON_FILE
 
-    for pattern in (RESULT_FILE, f"run-*/{RESULT_FILE}"):
+    patterns = [RESULT_FILE, f"run-*/{RESULT_FILE}"]
+    if (place / COMPARISON_FILE).exists():
+        patterns.append(f"*/*/{RESULT_FILE}")
+    for pattern in patterns:
         if found := sorted(place.glob(pattern)):
             return found
-    if (place / COMPARISON_FILE).exists():
-        return sorted(place.glob(f"*/*/{RESULT_FILE}"))
     raise CarpioError(f"{place}: no result.json in it; carpio lab run --out {place} makes one")
 
 

@@ -10,7 +10,7 @@ from textwrap import fill
 from types import MappingProxyType
 from typing import Final
 
-from carpio.cli.commands.sim_outputs import check_file, confusion, naming
+from carpio.cli.commands.sim_outputs import check_file, confusion, naming, write_file
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.cli.usage import UsageError
@@ -144,9 +144,7 @@ def _draw(arguments: argparse.Namespace, environment: Environment, report: Repor
 
     for name, made in ((arguments.svg, as_svg), (arguments.html, as_html)):
         if name is not None:
-            path = environment.path(name)
-            with naming(path):
-                path.write_text(made(report))
+            write_file(environment.path(name), made(report))
 
 
 def _check(arguments: argparse.Namespace) -> None:

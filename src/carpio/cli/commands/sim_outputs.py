@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 
-__all__ = ["check_directory", "check_file", "confusion", "naming"]
+__all__ = ["check_directory", "check_file", "confusion", "naming", "write_file"]
 
 
 def check_file(path: Path) -> None:
@@ -44,6 +44,12 @@ def naming(path: Path) -> Iterator[None]:
         if error.filename is not None or error.errno is None:
             raise
         raise _refusal(error.errno, path) from error
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a whole file. Raises OSError that names it."""
+    with naming(path):
+        path.write_text(text)
 
 
 def _refusal(number: int, path: Path) -> OSError:

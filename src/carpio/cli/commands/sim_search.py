@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, Final
 
-from carpio.cli.commands.sim_outputs import check_directory, naming
+from carpio.cli.commands.sim_outputs import check_directory, write_file
 from carpio.cli.environment import Environment
 from carpio.cli.exit_status import ExitStatus
 from carpio.config.problems import printable
@@ -82,9 +82,7 @@ def run(
     if campaign.failing:
         _keep(environment, directory, [_whole(arguments, search, it) for it in campaign.failing])
     for replay in replays:
-        path = environment.path(replay.path)
-        with naming(path):
-            path.write_text(replay.toml())
+        write_file(environment.path(replay.path), replay.toml())
     if campaign.is_interrupted:
         return ExitStatus.INTERRUPTED
     return ExitStatus.FAILED if campaign.failing else ExitStatus.DONE
@@ -134,9 +132,8 @@ def _replays(
 def _keep(environment: Environment, directory: Path, commands: Sequence[str]) -> None:
     """Write down how to play each failing seed."""
     environment.path(str(directory)).mkdir(parents=True, exist_ok=True)
-    file = environment.path(str(directory / _ALL))
-    with naming(file):
-        file.write_text("".join(f"{one}\n" for one in commands))
+    text = "".join(f"{one}\n" for one in commands)
+    write_file(environment.path(str(directory / _ALL)), text)
 
 
 def _whole(arguments: argparse.Namespace, search: Search, outcome: Outcome) -> str:
