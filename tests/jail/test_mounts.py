@@ -88,6 +88,31 @@ def test_mounts_below_a_place_are_found_by_whole_names():
     ]
 
 
+def test_mounts_that_others_cover_are_left_out():
+    table = """\
+22 22 8:1 / / rw - ext4 /dev/sda1 rw
+23 22 0:5 / /j rw - ext4 /dev/sda1 rw
+24 23 0:6 / /j/run/netns rw - tmpfs tmpfs rw
+25 24 0:7 / /j/run/netns/a rw - nsfs nsfs rw
+26 23 0:8 / /j/run rw - tmpfs tmpfs rw
+27 26 0:9 / /j/run/netns rw - tmpfs tmpfs rw
+28 23 0:10 / /j/mnt rw - ext4 /dev/sdb1 rw
+29 28 0:11 / /j/mnt rw - tmpfs tmpfs rw
+30 29 0:12 / /j/mnt/x rw - tmpfs tmpfs rw
+31 28 0:13 / /j/mnt/y rw - tmpfs tmpfs rw
+32 23 0:14 / /j/runner rw - tmpfs tmpfs rw
+"""
+    seen = points_below(table, "/j")
+    assert [(one.point, one.kind) for one in seen] == [
+        ("/j", "ext4"),
+        ("/j/run", "tmpfs"),
+        ("/j/run/netns", "tmpfs"),
+        ("/j/mnt", "tmpfs"),
+        ("/j/mnt/x", "tmpfs"),
+        ("/j/runner", "tmpfs"),
+    ]
+
+
 def test_what_shows_the_host_is_of_the_kernel():
     assert all(map(is_of_kernel, ("proc", "sysfs", "cgroup2", "devtmpfs", "nsfs", "debugfs")))
     assert not any(map(is_of_kernel, ("ext4", "tmpfs", "overlay", "nfs4")))

@@ -7,9 +7,10 @@ mount(8) before the jail is there. No mount but /dev has devices, unless the opt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from pathlib import PurePosixPath
+from typing import Final, NamedTuple, TypeAlias
 
 from carpio.errors import CarpioError
 from carpio.jail.bundle import Mount
@@ -124,11 +125,45 @@ _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 
 def points_below(mountinfo: str, root: str) -> Sequence[Seen]:
-    """Return the mounts at and below a place, in the order in which they were made."""
-    found = []
+    """Return the mounts at and below a place, in the order in which they were made.
+
+    Without those that others cover, as a tmpfs over /run covers what is mounted below that: nobody
+    comes to them by their path.
+    """
+    table = {}
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
-        point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), left.split()[4])
-        if point == root or point.startswith(f"{root}/"):
-            found.append(Seen(point=point, kind=right.split()[0]))
-    return found
+        number, parent, _, _, raw = left.split()[:5]
+        point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), raw)
+        above = parent if parent != number else ""
+        table[number] = _Line(above, point, right.split()[0])
+    at: dict[tuple[str, str], list[str]] = {}
+    for number, line in table.items():
+        at.setdefault((line.parent, line.point), []).append(number)
+    return [
+        Seen(point=line.point, kind=line.kind)
+        for number, line in table.items()
+        if f"{line.point}/".startswith(f"{root}/") and not _is_covered(number, table, at)
+    ]
+
+
+class _Line(NamedTuple):
+    parent: str
+    """Empty for the one at the top."""
+    point: str
+    kind: str
+
+
+def _is_covered(
+    number: str, table: Mapping[str, _Line], at: Mapping[tuple[str, str], Sequence[str]]
+) -> bool:
+    """Whether the path of a mount leads to another one, which is nearer to a mount above it."""
+    path = PurePosixPath(table[number].point)
+    places = [str(place) for place in (path, *path.parents)]
+    above, way = number, ""
+    while above in table:
+        nearest = len(table[way].point) if way else len(places[0])
+        if any(at.get((above, it), (way,))[-1] != way for it in places if len(it) <= nearest):
+            return True
+        above, way = table[above].parent, above
+    return False
