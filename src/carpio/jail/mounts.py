@@ -130,9 +130,9 @@ def points_below(mountinfo: str, root: str) -> Sequence[Seen]:
     Without those that others cover, as a tmpfs over /run covers what is mounted below that: nobody
     comes to them by their path.
     """
-    table = {}
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
+    table: dict[str, _Line] = {}
+    for text in mountinfo.splitlines():
+        left, _, right = text.partition(" - ")
         number, parent, _, _, raw = left.split()[:5]
         point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), raw)
         above = parent if parent != number else ""
