@@ -301,6 +301,25 @@ def test_the_root_of_the_host_as_root_of_a_jail_leaves_the_host_alone(jails: Jai
     assert host_facts() == before
 
 
+def test_what_shows_the_host_is_taken_out_down_to_the_last_that_covers_another(jails: JailLab):
+    point = str(jails.root / "mnt")
+    stack = ("sysfs", "tmpfs", "proc", "sysfs")
+    try:
+        for kind in stack:
+            subprocess.run(("mount", "-t", kind, kind, point), check=True)
+        record = jails.start()
+        assert jails.sh(record, "ls /mnt") == ""
+        (mount,) = (
+            line.split()
+            for line in jails.sh(record, "cat /proc/self/mounts").splitlines()
+            if line.split()[1] == "/mnt" and line.split()[2] != "sysfs"
+        )
+        assert (mount[2], "nodev" in mount[3].split(",")) == ("tmpfs", True)
+    finally:
+        for _ in stack:
+            subprocess.run(("umount", "-l", point), check=False)
+
+
 def test_nothing_is_propagated_where_mounts_are_shared(jails: JailLab, tmp_path: Path):
     """As systemd has them. The host of this test may not share its own."""
     script = f"""

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +54,8 @@ exec "$@"
 """
 """Only here the runtime sees a cgroup2 where it looks for one, whatever the host has."""
 _NEEDED: Final = ("/proc", "/dev")
+_DEEPEST: Final = 64
+"""Mounts on one another."""
 _LONGEST: Final = 1 << 16
 
 
@@ -137,20 +139,30 @@ class MountSpace:
             os.close(root)
 
     def _tidy(self) -> None:
-        """Take out of the root what shows the host itself, and devices of what is left."""
-        text = Path(f"/proc/{self._pid}/mountinfo").read_text(errors="surrogateescape")
-        seen = points_below(text, str(self._site.root))
-        if is_of_kernel(seen[-1 if len(seen) == 1 else 0].kind):
+        """Take out of the root what shows the host itself, and devices of what is left.
+
+        What is taken out can have covered more of the kind: it is looked for until there is none.
+        """
+        seen = self._seen()
+        if is_of_kernel(seen[0].kind):
             raise PlatformError(f"{self._path}: a {seen[0].kind} cannot be the root of a jail")
         self._had_sysfs = Seen(point=f"{self._site.root}/sys", kind="sysfs") in seen
-        hidden = [each.point for each in seen if is_of_kernel(each.kind)]
-        tops = [p for p in hidden if not any(p.startswith(f"{other}/") for other in hidden)]
-        left = [
-            each.point
-            for each in seen
-            if not any(f"{each.point}/".startswith(f"{top}/") for top in tops)
-        ]
-        words = [*(f"-{top}" for top in reversed(tops)), *(f"+{point}" for point in left)]
+        for _ in range(_DEEPEST):
+            hidden = [each.point for each in seen if is_of_kernel(each.kind)]
+            if not hidden:
+                break
+            tops = [p for p in hidden if not any(p.startswith(f"{other}/") for other in hidden)]
+            self._run_tidy(f"-{top}" for top in reversed(tops))
+            seen = self._seen()
+        else:
+            raise PlatformError(f"{self._path}: {hidden[0]} cannot be taken out of it")
+        self._run_tidy(f"+{each.point}" for each in seen)
+
+    def _seen(self) -> Sequence[Seen]:
+        text = Path(f"/proc/{self._pid}/mountinfo").read_text(errors="surrogateescape")
+        return points_below(text, str(self._site.root))
+
+    def _run_tidy(self, words: Iterable[str]) -> None:
         self._run(self._path, ("/bin/sh", "-c", _TIDY, "sh", *words))
 
     def _look_at_root(self) -> None:
