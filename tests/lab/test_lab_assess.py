@@ -103,6 +103,16 @@ def test_implementation_that_ended_by_itself_makes_a_run_wrong(tmp_path: Path) -
     assert result.problems[0] == f"a starts: {told}"
 
 
+def test_neighbours_for_whom_the_kernel_had_no_room_are_told(tmp_path: Path) -> None:
+    observed = evidence(tmp_path, *ADVERTS, (START - S, CANARY))
+    observers = replace(observed.observers, neighbours_refused=2628)
+    result = assess(replace(observed, observers=observers))
+    assert result.outcome is Outcome.RIGHT
+    (remark,) = set(result.remarks) - set(assess(observed).remarks)
+    assert "no room for a neighbour 2,628 times" in remark
+    assert "net.ipv4.neigh.default.gc_thresh3" in remark
+
+
 def test_run_without_problems_whose_canaries_were_seen_is_right(tmp_path: Path) -> None:
     result = assess(evidence(tmp_path, *ADVERTS, (START - S, CANARY), (START + S, arp())))
     assert (result.outcome, result.problems) == (Outcome.RIGHT, ())

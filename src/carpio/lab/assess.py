@@ -120,7 +120,7 @@ class _Assessment:
             topology=evidence.topology,
             events=events,
             problems=(*problems, *doubts),
-            remarks=_told(events, "remarks"),
+            remarks=(*_told(events, "remarks"), *self._other_remarks()),
             roles=tuple(self._roles()),
             adverts=tuple(self._seen_adverts()),
             wrong_claims=tuple(self._heard.wrong_claims),
@@ -156,6 +156,14 @@ class _Assessment:
         for transfer in self._evidence.transfers:
             if not transfer.is_complete:
                 yield f"the TCP transfer {transfer.server} to {transfer.client} broke off"
+
+    def _other_remarks(self) -> Iterable[str]:
+        if refused := self._evidence.observers.neighbours_refused:
+            yield (
+                f"this kernel had no room for a neighbour {refused:,} times: hosts did not answer"
+                " who was refused; run fewer labs at once, or raise"
+                " net.ipv4.neigh.default.gc_thresh3 and its like of ipv6"
+            )
 
     def _roles(self) -> Iterable[Role]:
         for group, found in self._bench.masterships.items():

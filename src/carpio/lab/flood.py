@@ -31,11 +31,12 @@ from carpio.lab.pace import keep_pace
 from carpio.lab.process import Child
 from carpio.lab.topology import SHARED_TARGETS, Lab
 
-__all__ = ["FLOOD_MAC", "Flood", "arp_request", "main", "neighbour_solicitation"]
+__all__ = ["FLOOD_MAC", "Flood", "arp_request", "main", "neighbour_solicitation", "requests_for"]
 
 FLOOD_MAC: Final = bytes.fromhex("020000000f1d")
 """The askers' MAC, not the router's: answers cost the router nothing, captures can leave it out."""
 ASKERS: Final = 100
+"""Of all addresses of a family together, because a kernel has room for a thousand neighbours."""
 DEFAULT_ASKERS: Final = (ip_network("10.77.0.0/24"), ip_network("2001:db8:77::/64"))
 FIRST_ASKER_V4: Final = 128
 FIRST_ASKER_V6: Final = 0xF0000
@@ -123,14 +124,29 @@ def _checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
+def requests_for(
+    targets: Sequence[IPv4Address | IPv6Address], askers: Sequence[IPv4Network | IPv6Network]
+) -> list[list[bytes]]:
+    """Build the requests for each target, one from each of its askers.
+
+    A host keeps a neighbour for each asker of each address, at most 1,024 of a family unless it
+    is set otherwise, and answers nobody for whom it finds no room.
+    """
+    versions = [target.version for target in targets]
+    return [
+        _requests(target, askers, max(1, ASKERS // versions.count(target.version)))
+        for target in targets
+    ]
+
+
 def _requests(
-    target: IPv4Address | IPv6Address, askers: Sequence[IPv4Network | IPv6Network]
+    target: IPv4Address | IPv6Address, askers: Sequence[IPv4Network | IPv6Network], count: int
 ) -> list[bytes]:
     if isinstance(target, IPv4Address):
         (first,) = (a.network_address for a in askers if isinstance(a, IPv4Network))
-        return [arp_request(first + FIRST_ASKER_V4 + n, target) for n in range(ASKERS)]
+        return [arp_request(first + FIRST_ASKER_V4 + n, target) for n in range(count)]
     (start,) = (a.network_address for a in askers if isinstance(a, IPv6Network))
-    return [neighbour_solicitation(start + FIRST_ASKER_V6 + n, target) for n in range(ASKERS)]
+    return [neighbour_solicitation(start + FIRST_ASKER_V6 + n, target) for n in range(count)]
 
 
 def main(argv: list[str]) -> int:
@@ -144,7 +160,7 @@ def main(argv: list[str]) -> int:
     askers = options.askers or DEFAULT_ASKERS
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     wire.bind((options.interface, 0))
-    sources = [itertools.cycle(_requests(address, askers)) for address in options.addresses]
+    sources = [itertools.cycle(requests) for requests in requests_for(options.addresses, askers)]
     interval_ns = max(BURST_INTERVAL_NS, 1_000_000_000 // options.rate)
     share = options.rate * interval_ns / 1e9
     sent = 0

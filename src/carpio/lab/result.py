@@ -406,6 +406,8 @@ class Observers:
     prober_late_ms: tuple[float, float, float]
     """Median, 99th percentile, maximum of its pauses beyond the interval."""
     cpu_s: Mapping[str, float] = field(default_factory=dict)
+    neighbours_refused: int = 0
+    """How often this kernel, all of its namespaces together, had no room for a neighbour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

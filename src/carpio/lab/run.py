@@ -18,6 +18,7 @@ from carpio.lab.facts import configurations_of, topology_of, versions_of
 from carpio.lab.flood import Flood
 from carpio.lab.forger import send_canaries
 from carpio.lab.gaps import lateness_percentiles
+from carpio.lab.namespaces import neighbours_refused
 from carpio.lab.observe import AdvertWatch, Capture
 from carpio.lab.pages import write_pages
 from carpio.lab.pcap import merge_to_pcapng
@@ -150,6 +151,7 @@ class _Observation:
         topology = topology_of(self._lab, self._scenario.plan, self._peers)
         ports = _ports(self._lab)
         watch = AdvertWatch(self._lab)
+        refused_before = neighbours_refused()
         stage = Stage(self._lab, watch, self._scenario, self._peers)
         try:
             with ExitStack() as observers:
@@ -184,7 +186,7 @@ class _Observation:
             capture_file=CAPTURE_FILE if self._options.keep_capture else "",
             canaries_sent=sent,
             transfers=tuple(transfer.result() for transfer in self._transfers),
-            observers=self._observers(),
+            observers=self._observers(neighbours_refused() - refused_before),
         )
 
     def _facts(self) -> ScenarioFacts:
@@ -210,7 +212,7 @@ class _Observation:
             for key, port in self._capture.ports.items()
         )
 
-    def _observers(self) -> Observers:
+    def _observers(self, refused: int) -> Observers:
         lateness = [lateness_percentiles(record) for record in self._probe.records.values()]
         tcpdumps = {f"tcpdump {key}": port.cpu_s for key, port in self._capture.ports.items()}
         return Observers(
@@ -219,6 +221,7 @@ class _Observation:
             flood_sent=self._flood.sent,
             prober_late_ms=_worst(lateness),
             cpu_s={**tcpdumps, "probe": self._probe.cpu_s, "flood": self._flood.cpu_s},
+            neighbours_refused=refused,
         )
 
 
