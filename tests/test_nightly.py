@@ -20,7 +20,12 @@ def run(outcome: str, wrong: int, problems: tuple[str, ...] = ()) -> dict[str, A
         {"kind": "traffic", "verdict": "wrong MAC", "count": 9},
     ]
     event = {"claims": claims if wrong else claims[:1], "outcomes": [{"after_limit_ms": 0.5}]}
-    return {"outcome": outcome, "problems": problems, "events": [event]}
+    return {
+        "outcome": outcome,
+        "problems": problems,
+        "events": [event],
+        "observers": {"neighbours_refused": wrong},
+    }
 
 
 RIGHT, WRONG = run("right", 0), run("wrong", 2, ("wrong claims",))
@@ -49,6 +54,7 @@ def test_a_line_says_whether_all_is_as_expected(
     command = (sys.executable, str(LINE), str(file), expected)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == is_so
+    assert ("2 neighbours refused" in done.stdout) == (WRONG in (runs or ()))
     assert done.stdout.splitlines()[-1].startswith("NOT AS EXPECTED") != is_so
     assert all(
         problem in done.stdout for one in runs or () if not is_so for problem in one["problems"]
