@@ -237,35 +237,42 @@ def ends_quietly(process: subprocess.Popen[str], number: int) -> bool:
     return "Traceback" not in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_exploration_leaves_no_process_and_no_traceback(tmp_path: Path, number: int):
-    exploration = started(tmp_path, "sim", "--exhaustive", "--jobs", "2")
-    children = Path(f"/proc/{exploration.pid}/task/{exploration.pid}/children")
-    until(lambda: len(children.read_text().split()) > 2)  # the first tracks resources
-    time.sleep(1)
-    assert ends_quietly(exploration, number)
+EXPLORATION = ("sim", "--exhaustive", "--jobs", "2")
+SEARCH = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "2")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_search_leaves_no_process_and_no_traceback(tmp_path: Path, number: int):
-    words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "2")
-    search = started(tmp_path, *words)
+@pytest.mark.parametrize("words", [EXPLORATION, SEARCH], ids=["exploration", "search"])
+def test_what_is_interrupted_leaves_no_process_and_no_traceback(
+    tmp_path: Path, words: tuple[str, ...], number: int
+):
+    process = started(tmp_path, *words)
+    until_it_has_children(process, 2)
+    time.sleep(0.5)
+    assert ends_quietly(process, number)
+
+
+def test_a_search_says_how_far_it_is(tmp_path: Path):
+    search = started(tmp_path, *SEARCH)
     assert search.stderr is not None
     assert "of 400 seeds" in search.stderr.readline()
-    assert ends_quietly(search, number)
+    assert ends_quietly(search, signal.SIGINT)
 
 
 @pytest.mark.parametrize("after_s", [0, 0.1, 0.3, 0.6])
 def test_an_interrupt_at_the_start_of_a_search_makes_no_traceback(tmp_path: Path, after_s: float):
-    words = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "4")
-    search = started(tmp_path, *words)
-    children = Path(f"/proc/{search.pid}/task/{search.pid}/children")
-    until(lambda: len(children.read_text().split()) > 1)  # the first tracks resources
+    search = started(tmp_path, *SEARCH[:-1], "4")
+    until_it_has_children(search, 1)
     time.sleep(after_s)
     os.killpg(search.pid, signal.SIGINT)
     _, said = search.communicate(timeout=10)
     assert search.returncode == 130
     assert "Traceback" not in said
+
+
+def until_it_has_children(process: subprocess.Popen[str], count: int) -> None:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until(lambda: len(children.read_text().split()) > count)  # one more tracks resources
 
 
 def until(holds: Callable[[], bool], patience_s: float = 20) -> None:
