@@ -54,7 +54,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def loopback_answers(host: Host) -> bool:
-    return pings(host, "127.0.0.1", timeout_s=0.3) and pings(host, "::1", timeout_s=0.3)
+    return pings(host, "127.0.0.1") and pings(host, "::1")
 
 
 def delete_foreign_rules(host: Host) -> None:
