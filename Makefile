@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
-# What Python compiles is kept, whatever the caller set: each process of the tests would compile all of them again.
+# What Python compiles is kept, whatever the caller set: each process of the tests would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help

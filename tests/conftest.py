@@ -6,12 +6,12 @@ all, and nothing about the code. Of a failure that does not come again nothing i
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.helpers.failing import add_logs
+from tests.helpers.failing import pytest_runtest_makereport
 from tests.helpers.seclusion import end_orphans, seclude
+
+__all__ = ["pytest_configure", "pytest_runtest_makereport"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,13 +22,3 @@ def pytest_configure(config: pytest.Config) -> None:
     unhurried = [HealthCheck.too_slow]
     settings.register_profile("side by side", deadline=None, suppress_health_check=unhurried)
     settings.load_profile("side by side")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the logs of a test that failed."""
-    report = yield
-    add_logs(item, report)
-    return report

@@ -238,6 +238,8 @@ def ends_quietly(process: subprocess.Popen[str], number: int) -> bool:
 
 
 EXPLORATION = ("sim", "--exhaustive", "--jobs", "2")
+STARTED_S = 0.8
+"""What a process needs before it searches, and more."""
 SEARCH = ("sim", "a.toml", "b.toml", "--seeds", "400", "--for", "10min", "--jobs", "2")
 
 
@@ -247,8 +249,7 @@ def test_what_is_interrupted_leaves_no_process_and_no_traceback(
     tmp_path: Path, words: tuple[str, ...], number: int
 ):
     process = started(tmp_path, *words)
-    until_it_has_children(process, 2)
-    time.sleep(0.5)
+    until(lambda: sum(worked_s(child) > STARTED_S for child in children_of(process)) == 2)
     assert ends_quietly(process, number)
 
 
@@ -262,7 +263,7 @@ def test_a_search_says_how_far_it_is(tmp_path: Path):
 @pytest.mark.parametrize("after_s", [0, 0.1, 0.3, 0.6])
 def test_an_interrupt_at_the_start_of_a_search_makes_no_traceback(tmp_path: Path, after_s: float):
     search = started(tmp_path, *SEARCH[:-1], "4")
-    until_it_has_children(search, 1)
+    until(lambda: len(children_of(search)) > 1)  # the first tracks resources
     time.sleep(after_s)
     os.killpg(search.pid, signal.SIGINT)
     _, said = search.communicate(timeout=10)
@@ -270,9 +271,14 @@ def test_an_interrupt_at_the_start_of_a_search_makes_no_traceback(tmp_path: Path
     assert "Traceback" not in said
 
 
-def until_it_has_children(process: subprocess.Popen[str], count: int) -> None:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    until(lambda: len(children.read_text().split()) > count)  # one more tracks resources
+def children_of(process: subprocess.Popen[str]) -> list[str]:
+    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+
+def worked_s(child: str) -> float:
+    """Return the processor time of a child, in seconds."""
+    fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def until(holds: Callable[[], bool], patience_s: float = 20) -> None:

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from carpio.lab.topology import Lab
 
-__all__ = ["add_logs"]
+__all__ = ["pytest_runtest_makereport"]
 
 MOST_BYTES = 4000
 """Of each log, the last ones."""
 
 
-def add_logs(item: pytest.Item, report: pytest.TestReport) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add to the report of a failed test the logs in its directory and in those of its labs."""
-    if report.when == "call" and report.failed:
+    report = yield
+    if report.failed:
         arguments = getattr(item, "funcargs", {}).values()
         for path in sorted(set(_logs(arguments))):
-            text = path.read_bytes()[-MOST_BYTES:].decode(errors="replace")
-            if text.strip():
-                report.sections.append((f"end of {path.parent.name}/{path.name}", text))
+            with suppress(OSError):  # gone meanwhile
+                if text := _end_of(path):
+                    report.sections.append((f"end of {path.parent.name}/{path.name}", text))
+    return report
 
 
 def _logs(arguments: Iterable[object]) -> Iterator[Path]:
     for argument in arguments:
         directory = argument.directory if isinstance(argument, Lab) else argument
         if isinstance(directory, Path) and directory.is_dir():
-            yield from directory.rglob("*.log")
+            yield from (path for path in directory.rglob("*.log") if path.is_file())
+
+
+def _end_of(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_BYTES))
+        return file.read().decode(errors="replace").strip()

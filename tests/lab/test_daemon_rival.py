@@ -48,10 +48,10 @@ def port_of_vmac(lab: Lab) -> str | None:
 
 
 def speak_up(lab: Lab) -> list[bytes]:
-    """Let the rival advertise and announce; return what host `a` says in the next 0.3 s."""
+    """Let the rival advertise and announce; return what host `a` says in the next 0.1 s."""
     with Ear(lab, lab["a"]) as ear:
         throw(lab.router, SLOWER, ANNOUNCED)
-        return ear.take(0.3)
+        return ear.take(0.1)
 
 
 def test_a_slower_master_is_contradicted_at_once_and_again_after_its_announcements(lab: Lab):

@@ -206,6 +206,19 @@ def test_page_and_markdown_tell_the_same_numbers() -> None:
     assert "preempt = true" in page
 
 
+def test_a_kernel_without_room_for_neighbours_is_told_of_whom_it_harmed() -> None:
+    comparison = a_comparison()
+    first, *others = comparison.runs
+    assert first.result is not None
+    assert "no room for a neighbour" not in as_page(comparison) + as_markdown(comparison)
+    observers = replace(first.result.observers, neighbours_refused=2628)
+    harmed = replace(first, result=replace(first.result, observers=observers))
+    comparison = replace(comparison, runs=(harmed, *others))
+    told = f"{first.implementation}: this kernel had no room for a neighbour 2,628 times"
+    assert told in as_page(comparison)
+    assert told in as_markdown(comparison)
+
+
 def test_page_has_a_column_for_each_of_four_implementations() -> None:
     names = ("carpio", "keepalived", "ucarp", "frr")
     comparison = run_all(["crash"], names, lambda *_: a_result(), Path("/nowhere"), "")

@@ -160,9 +160,9 @@ class _Assessment:
     def _other_remarks(self) -> Iterable[str]:
         if refused := self._evidence.observers.neighbours_refused:
             yield (
-                f"this kernel had no room for a neighbour {refused:,} times: hosts did not answer"
-                " who was refused; run fewer labs at once, or raise"
-                " net.ipv4.neigh.default.gc_thresh3 and its like of ipv6"
+                f"this kernel had no room for a neighbour {refused:,} times, and hosts did not"
+                " answer those who were refused; run fewer labs at once, or raise"
+                " net.ipv4.neigh.default.gc_thresh3 and the same of ipv6"
             )
 
     def _roles(self) -> Iterable[Role]:

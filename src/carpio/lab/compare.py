@@ -253,6 +253,7 @@ class _Total:
     claims: int
     longest: str
     not_run: tuple[str, ...]
+    neighbours_refused: int
 
 
 def _total(comparison: Comparison, implementation: str) -> _Total:
@@ -271,6 +272,7 @@ def _total(comparison: Comparison, implementation: str) -> _Total:
         claims=sum(claim.count for claim in claims),
         longest=", ".join(told),
         not_run=tuple(f"{run.scenario}: {run.failure}" for run in runs if run.failure),
+        neighbours_refused=sum(result.observers.neighbours_refused for result in results),
     )
 
 

@@ -1,7 +1,8 @@
-"""What a result says of the lab itself: topology, versions, configurations."""
+"""What a result says of the lab itself: topology, versions, configurations, its kernel."""
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import shlex
@@ -10,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Final
 
+from carpio.errors import PlatformError
 from carpio.lab.frr import VRRPD
 from carpio.lab.host import Host
+from carpio.lab.namespaces import ip
 from carpio.lab.peers import Peer
 from carpio.lab.picture import picture_of
 from carpio.lab.plan import Plan
@@ -19,7 +22,7 @@ from carpio.lab.result import Cable, Configuration, Group, Kind, Machine, Networ
 from carpio.lab.sighting import virtual_mac, vrrp_mac_v6
 from carpio.lab.topology import Lab
 
-__all__ = ["configurations_of", "topology_of", "versions_of"]
+__all__ = ["configurations_of", "neighbours_refused", "topology_of", "versions_of"]
 
 SECRET: Final = re.compile(r"(--pass=).*", re.DOTALL)
 KEPT_FILES: Final = ("carpio.toml", "keepalived.conf", "frr.sh", "vrrpd.conf")
@@ -119,3 +122,20 @@ def configurations_of(lab: Lab) -> Iterator[Configuration]:
             path = host.directory / name
             if path.exists():
                 yield Configuration(machine=host.name, name=name, text=path.read_text())
+
+
+def neighbours_refused() -> int:
+    """Return how often this kernel had no room for a neighbour since it runs, in any namespace.
+
+    All namespaces share one limit for each family (arp(7), gc_thresh3).
+
+    Raises:
+        PlatformError: `ip` failed, or knows no JSON here.
+    """
+    shown = ip("-json", "-statistics", "ntable", "show")
+    try:
+        tables = json.loads(shown)
+    except ValueError as error:
+        raise PlatformError("`ip -json ntable` prints no JSON; use a newer iproute2") from error
+    # those of single interfaces, which follow, have no counters
+    return sum(table.get("table_fulls", 0) for table in tables)

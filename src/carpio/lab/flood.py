@@ -36,7 +36,8 @@ __all__ = ["FLOOD_MAC", "Flood", "arp_request", "main", "neighbour_solicitation"
 FLOOD_MAC: Final = bytes.fromhex("020000000f1d")
 """The askers' MAC, not the router's: answers cost the router nothing, captures can leave it out."""
 ASKERS: Final = 100
-"""Of all addresses of a family together, because a kernel has room for a thousand neighbours."""
+"""Of one address. Several of a family share fewer of them: a kernel has room for 1,024 neighbours,
+and FRR makes one for each asker on every interface of both hosts."""
 DEFAULT_ASKERS: Final = (ip_network("10.77.0.0/24"), ip_network("2001:db8:77::/64"))
 FIRST_ASKER_V4: Final = 128
 FIRST_ASKER_V6: Final = 0xF0000
@@ -127,10 +128,10 @@ def _checksum(data: bytes) -> int:
 def requests_for(
     targets: Sequence[IPv4Address | IPv6Address], askers: Sequence[IPv4Network | IPv6Network]
 ) -> list[list[bytes]]:
-    """Build the requests for each target, one from each of its askers.
+    """Build the requests for each target, one from each asker; all ask for all of a family.
 
-    A host keeps a neighbour for each asker of each address, at most 1,024 of a family unless it
-    is set otherwise, and answers nobody for whom it finds no room.
+    A host keeps a neighbour for each asker on each interface that is asked, at most 1,024 of a
+    family unless it is set otherwise, and does not answer those for whom it finds no room.
     """
     versions = [target.version for target in targets]
     return [

@@ -7,7 +7,6 @@ can be told from those of one that runs. Knows nothing of hosts and switches.
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import re
 import signal
@@ -27,7 +26,6 @@ __all__ = [
     "free_prefix",
     "ip",
     "ip_batch",
-    "neighbours_refused",
     "pids_in",
     "remove_leftovers",
     "remove_namespace",
@@ -59,18 +57,6 @@ def ip_batch(lines: Iterable[str], namespace: str) -> None:
         PlatformError: as `ip`.
     """
     _run(("ip", "-n", namespace, "-batch", "-"), "\n".join(lines) + "\n")
-
-
-def neighbours_refused() -> int:
-    """Return how often this kernel had no room for a neighbour since it runs, in any namespace.
-
-    All of them share one limit for each family (arp(7), gc_thresh3).
-
-    Raises:
-        PlatformError: as `ip`.
-    """
-    tables = json.loads(ip("-json", "-statistics", "ntable", "show"))
-    return sum(table.get("table_fulls", 0) for table in tables)
 
 
 def _run(command: Sequence[str], text: str | None = None) -> str:

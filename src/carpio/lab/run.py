@@ -14,11 +14,15 @@ from carpio.errors import CarpioError
 from carpio.lab.actions import Verb
 from carpio.lab.assess import Evidence, Port, assess
 from carpio.lab.belief import Beliefs
-from carpio.lab.facts import configurations_of, topology_of, versions_of
+from carpio.lab.facts import (
+    configurations_of,
+    neighbours_refused,
+    topology_of,
+    versions_of,
+)
 from carpio.lab.flood import Flood
 from carpio.lab.forger import send_canaries
 from carpio.lab.gaps import lateness_percentiles
-from carpio.lab.namespaces import neighbours_refused
 from carpio.lab.observe import AdvertWatch, Capture
 from carpio.lab.pages import write_pages
 from carpio.lab.pcap import merge_to_pcapng
@@ -150,8 +154,8 @@ class _Observation:
         """Play; return all that was observed."""
         topology = topology_of(self._lab, self._scenario.plan, self._peers)
         ports = _ports(self._lab)
-        watch = AdvertWatch(self._lab)
         refused_before = neighbours_refused()
+        watch = AdvertWatch(self._lab)
         stage = Stage(self._lab, watch, self._scenario, self._peers)
         try:
             with ExitStack() as observers:
