@@ -182,7 +182,8 @@ def _problems(findings: Findings, event: Event, played: Played) -> Iterable[str]
         yield from _early(findings, group, played)
     for gap in event.gaps:
         if not gap.is_over and played.event.masters:
-            yield f"{gap.address} does not answer at the end"
+            lost = f"{gap.lost:,} of {gap.probes:,} probes lost"
+            yield f"{gap.address} ({lost}) does not answer at the end"
     believed = {
         (change.machine, change.address, change.mac)
         for change in findings.neighbours
