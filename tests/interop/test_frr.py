@@ -1,4 +1,8 @@
-"""Debian's FRR on both hosts: it elects and moves, and the lab finds what its hosts say wrongly."""
+"""Debian's FRR on both hosts: it elects and moves, and the lab finds what its hosts say wrongly.
+
+What plays a scenario runs alone, as echo replies of labs beside it may be lost: those of its hosts
+that wait for a neighbour fill a buffer that all namespaces share (docs/reference/lab.md).
+"""
 
 from __future__ import annotations
 
@@ -148,6 +152,7 @@ def default(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return play(tmp_path_factory.mktemp("frr") / "out")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("host", ["a", "b"])
 def test_with_settings_of_the_kernel_each_host_answers_with_its_own_mac(
     default: Result, host: str
@@ -162,6 +167,7 @@ def test_with_settings_of_the_kernel_each_host_answers_with_its_own_mac(
     assert said > 100
 
 
+@pytest.mark.alone
 def test_answers_with_the_mac_of_the_other_family_are_wrong(default: Result) -> None:
     verdicts = {
         claim.verdict
@@ -172,12 +178,14 @@ def test_answers_with_the_mac_of_the_other_family_are_wrong(default: Result) -> 
     assert verdicts == {"wrong MAC"}
 
 
+@pytest.mark.alone
 def test_with_hardened_settings_the_same_judge_finds_no_wrong_mac(tmp_path: Path) -> None:
     result = play(tmp_path / "out", "--sysctl", "hardened")
     assert result.count("wrong MAC") == 0
     assert result.count("right") > 0
 
 
+@pytest.mark.alone
 def test_ordinary_user_plays_it_too(tmp_path: Path) -> None:
     result = play(tmp_path / "out", prefix=AS_ORDINARY_USER)
     assert {role.host for role in result.roles} == {"a", "b"}
@@ -197,6 +205,7 @@ def test_machine_without_frr_is_told_what_to_install(tmp_path: Path) -> None:
     assert "the lab needs frr; apt-get install --no-install-recommends frr" in done.stderr
 
 
+@pytest.mark.alone
 def test_report_shows_settings_commands_and_the_version(default: Result) -> None:
     shown = {c.name: c.text for c in default.configurations if c.machine == "a"}
     assert list(shown) == ["command", "frr.sh", "vrrpd.conf"]
