@@ -34,7 +34,7 @@ def pytest_runtest_makereport(
 
 def _logs(arguments: Iterable[object]) -> Iterator[Path]:
     for argument in arguments:
-        directory = argument.directory if isinstance(argument, Lab) else argument
+        directory = getattr(argument, "directory", None) if isinstance(argument, Lab) else argument
         if isinstance(directory, Path) and directory.is_dir():
             yield from (path for path in directory.rglob("*.log") if path.is_file())
 
