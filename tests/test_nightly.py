@@ -32,6 +32,15 @@ RIGHT, WRONG = run("right", 0), run("wrong", 2, ("wrong claims",))
 UNPROVED = run("unproved", 0, ("the judge was blind",))
 
 
+@pytest.mark.parametrize("text", ["", '{"schema": 1, "runs": [{'])
+def test_a_line_of_what_did_not_run_to_its_end_says_so(tmp_path: Path, text: str):
+    file = tmp_path / "runs.json"
+    file.write_text(text)
+    done = subprocess.run((sys.executable, str(LINE), str(file), "right"), capture_output=True)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout == b"NOT AS EXPECTED: did not run to its end\n"
+
+
 @pytest.mark.parametrize(
     ("runs", "expected", "is_so"),
     [

@@ -24,8 +24,7 @@ def pytest_runtest_makereport(
     """Add to the report of a failed test the logs in its directory and in those of its labs."""
     report = yield
     if report.failed:
-        arguments = getattr(item, "funcargs", {}).values()
-        for path in sorted(set(_logs(arguments))):
+        for path in sorted(set(_logs(getattr(item, "funcargs", {}).values()))):
             with suppress(OSError):  # gone meanwhile
                 if text := _end_of(path):
                     report.sections.append((f"end of {path.parent.name}/{path.name}", text))
@@ -35,8 +34,9 @@ def pytest_runtest_makereport(
 def _logs(arguments: Iterable[object]) -> Iterator[Path]:
     for argument in arguments:
         directory = getattr(argument, "directory", None) if isinstance(argument, Lab) else argument
-        if isinstance(directory, Path) and directory.is_dir():
-            yield from (path for path in directory.rglob("*.log") if path.is_file())
+        if isinstance(directory, Path):
+            with suppress(OSError):  # it changes meanwhile, or cannot be read
+                yield from [path for path in directory.rglob("*.log") if path.is_file()]
 
 
 def _end_of(path: Path) -> str:

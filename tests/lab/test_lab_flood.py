@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 
 import pytest
-from tests.helpers.daemon_lab import QUICK, need_lab, pings
+from tests.helpers.daemon_lab import QUICK, need_lab, pings, throw
 
 from carpio.lab.facts import neighbours_refused
 from carpio.lab.flood import arp_request, requests_for
-from carpio.lab.host import Host
-from carpio.lab.namespaces import ip, socket_in
+from carpio.lab.namespaces import ip
 from carpio.lab.topology import Lab
 
 LAN = ip_network("10.77.0.0/24"), ip_network("2001:db8:77::/64")
 WIDE = ip_network("10.77.0.0/16")
-ETH_P_ARP = 0x0806
 
 
 @pytest.mark.parametrize(("addresses", "askers"), [(1, 100), (2, 50), (6, 16), (12, 8)])
@@ -43,13 +39,6 @@ def sender_of(request: bytes) -> IPv4Address:
     return IPv4Address(request[28:32])
 
 
-def ask(client: Host, requests: Sequence[bytes]) -> None:
-    with socket_in(client.namespace, socket.AF_PACKET, socket.SOCK_RAW, 0) as wire:
-        wire.bind((client.interface, ETH_P_ARP))
-        for request in requests:
-            wire.send(request)
-
-
 def room() -> int:
     """Return how many neighbours of IPv4 this kernel has room for."""
     tables = json.loads(ip("-json", "ntable", "show", "name", "arp_cache"))
@@ -69,7 +58,7 @@ def test_kernel_answers_a_hundred_askers_and_refuses_when_it_has_no_room(tmp_pat
         own = IPv4Address(host.addresses[0].ip)
         before = neighbours_refused()
         (hundred,) = requests_for([own], LAN)
-        ask(router, hundred)
+        throw(router, *hundred)
         assert pings(router, str(own))
         assert neighbours_refused() == before
 
@@ -79,6 +68,6 @@ def test_kernel_answers_a_hundred_askers_and_refuses_when_it_has_no_room(tmp_pat
         )
         assert pings(router, str(own))
         host.run("ip", "neigh", "flush", "all")
-        ask(router, [arp_request(WIDE[1000 + n], own) for n in range(room() + 500)])
+        throw(router, *(arp_request(WIDE[1000 + n], own) for n in range(room() + 500)))
         assert neighbours_refused() > before
         assert not pings(router, str(own)), "who comes late is not answered"

@@ -130,7 +130,7 @@ def requests_for(
 ) -> list[list[bytes]]:
     """Build the requests for each target, one from each asker; all ask for all of a family.
 
-    A host keeps a neighbour for each asker on each interface that is asked, at most 1,024 of a
+    A host keeps a neighbour for each asker on each interface that answers, at most 1,024 of a
     family unless it is set otherwise, and does not answer those for whom it finds no room.
     """
     versions = [target.version for target in targets]
